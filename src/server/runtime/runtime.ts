@@ -1,0 +1,232 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Link } from '#native/addon/index.d.ts';
+
+/** What the kernel says a container does. */
+export type ContainerStatus = 'running' | 'frozen' | 'stopped';
+
+/** Where ids of a container lie on the host. One range for users and groups; absent for a privileged container. */
+export interface Idmap {
+  readonly hostBase: number;
+  readonly size: number;
+}
+
+/** A bind mount that the runtime puts into the container at start. */
+export interface ContainerMount {
+  /** absolute host path, made and owned by the daemon */
+  readonly source: string;
+  /** absolute path in the container */
+  readonly target: string;
+  readonly kind: 'file' | 'directory';
+  readonly readOnly?: boolean;
+  /** shift ids into the container's map (disk devices of ours); plain host files such as /dev/fuse are not */
+  readonly idmapped?: boolean;
+  /** start even when the target cannot be made */
+  readonly optional?: boolean;
+  /** bind nested mounts as well */
+  readonly recursive?: boolean;
+}
+
+/** A veth pair: the host end joins a bridge, the container end is `name`. */
+export interface ContainerNic {
+  readonly hostName: string;
+  /** bridge to join; absent for a p2p NIC */
+  readonly bridge?: string;
+  readonly name: string;
+  readonly hardwareAddress: string;
+  readonly mtu?: number;
+}
+
+/** Everything the runtime must know to start a container. Values are validated; the renderer refuses line breaks again. */
+export interface ContainerSpec {
+  /** unique on this host: the instance name, or PROJECT_NAME outside the default project */
+  readonly id: string;
+  readonly hostName: string;
+  /** e.g. "x86_64" */
+  readonly architecture: string;
+  /** absolute path of the root file system; ids on disk are the container's own */
+  readonly rootfs: string;
+  readonly idmap: Idmap | undefined;
+  readonly mounts: readonly ContainerMount[];
+  readonly nics: readonly ContainerNic[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly limits: ResourceLimits;
+  /** allow nested containers: proc and sys are left writable for nested mounts */
+  readonly nesting: boolean;
+  /** lines of raw.lxc, already checked */
+  readonly rawConfig: string;
+}
+
+export interface ResourceLimits {
+  readonly memory?: MemoryLimit;
+  readonly cpu?: CpuLimit;
+  /** most processes and threads */
+  readonly processes?: number;
+}
+
+export interface MemoryLimit {
+  readonly bytes: number;
+  /** hard: the kernel kills; soft: reclaimed first under pressure */
+  readonly enforce: 'hard' | 'soft';
+  readonly swap: boolean;
+}
+
+export interface CpuLimit {
+  /** list for cpuset.cpus such as "0-1,3" */
+  readonly cpus?: string;
+  /** time per period, microseconds, of limits.cpu.allowance "25ms/100ms" */
+  readonly quota?: { readonly timeUs: number; readonly periodUs: number };
+  /** relative share, 1 to 100, of limits.cpu.allowance "50%" */
+  readonly sharePercent?: number;
+}
+
+/** Usage as the cgroup counts it; bytes and nanoseconds. */
+export interface ContainerUsage {
+  readonly memoryBytes: number;
+  readonly memoryPeakBytes: number;
+  readonly memoryLimitBytes: number;
+  readonly swapBytes: number;
+  readonly cpuNs: number;
+  readonly processes: number;
+}
+
+export interface ExecRequest {
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** ids inside the container */
+  readonly uid: number;
+  readonly gid: number;
+  readonly cwd: string;
+  /** a terminal of this size instead of three pipes */
+  readonly terminal?: { readonly columns: number; readonly rows: number };
+}
+
+/** A process that runs inside a container. */
+export interface ExecProcess {
+  /** pid on the host */
+  readonly pid: number;
+  /** ends when the last writer closed its end; with a terminal it carries standard error too */
+  readonly stdout: Readable;
+  readonly stderr: Readable | undefined;
+  /** ending it closes the program's standard input; with a terminal that sends nothing */
+  readonly stdin: Writable;
+  /** status as a shell shows it: 128 + signal, 127 not found, 126 not executable */
+  readonly exited: Promise<number>;
+  resize(columns: number, rows: number): void;
+  /** sends a signal; does nothing when the process is gone */
+  signal(number: number): void;
+}
+
+export interface FileEntry {
+  readonly kind: 'file' | 'directory' | 'symlink' | 'other';
+  /** permission bits */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** bytes */
+  readonly size: number;
+  /** seconds since the epoch */
+  readonly modified: number;
+}
+
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+/**
+ * Files of one instance as its root user sees them, running or stopped, through a process that has no more rights than
+ * that user. Paths are absolute inside the instance. Errors: "not-found", "invalid-argument" (special files, wrong
+ * kind), "permission-denied", "out-of-space".
+ */
+export interface FileServer {
+  stat(path: string, followLinks?: boolean): Promise<FileEntry>;
+  /** opens a regular file for reading; special files are refused */
+  read(path: string): Promise<{ readonly entry: FileEntry; readonly stream: Readable }>;
+  readLink(path: string): Promise<string>;
+  /** names in a directory, sorted */
+  list(path: string): Promise<readonly string[]>;
+  /**
+   * Writes a regular file whole (a new one beside it, then renamed over) or appends to it. Members of `owner` that are
+   * absent keep those of an existing file, else 0:0 and 0644. Reads `content` to its end.
+   */
+  write(path: string, content: Readable, owner: Partial<FileOwner>, append?: boolean): Promise<void>;
+  /** succeeds when it is there already */
+  makeDirectory(path: string, owner: Partial<FileOwner>): Promise<void>;
+  makeLink(path: string, target: string): Promise<void>;
+  /** removes a file, link or empty directory; "not-found" when there is none; `recursive` removes a whole tree */
+  remove(path: string, recursive?: boolean): Promise<void>;
+  /** ends the server process; it may be called twice */
+  close(): Promise<void>;
+}
+
+/** What the file server needs to reach a root file system. */
+export interface FilesTarget {
+  readonly id: string;
+  /** root file system, used when the container is stopped */
+  readonly rootfs: string;
+  readonly idmap: Idmap | undefined;
+}
+
+/** A console that was taken over; closing it lets others attach. */
+export interface ConsoleSession {
+  readonly stream: NodeJS.ReadWriteStream & { destroy(): void };
+  resize(columns: number, rows: number): void;
+  close(): void;
+}
+
+/** A container ended, by itself or on request. */
+export interface StoppedEvent {
+  readonly id: string;
+  /** the guest asked for a reboot: the daemon starts it again from a fresh process */
+  readonly reboot: boolean;
+}
+
+/** Runs containers. Only this folder knows liblxc and the native helpers. */
+export interface Runtime {
+  /** Finds containers that ran before the daemon started and watches them again; returns their ids. Called once. */
+  adopt(): Promise<readonly string[]>;
+  /** Starts a container and returns when its init runs. On failure nothing of it is left running. */
+  start(spec: ContainerSpec, signal?: AbortSignal): Promise<{ readonly initPid: number }>;
+  /** Asks init to power off and waits; "busy" when it has not done so after `timeoutMs` (undefined = no limit). */
+  shutdown(id: string, timeoutMs: number | undefined, signal?: AbortSignal): Promise<void>;
+  /** Asks init to reboot in place (the stopped event with `reboot` follows). */
+  reboot(id: string): void;
+  /** Kills the container and waits until all of it is gone. Succeeds when it is not running. */
+  kill(id: string): Promise<void>;
+  freeze(id: string): Promise<void>;
+  unfreeze(id: string): Promise<void>;
+  /** From the kernel, without waiting. */
+  status(id: string): ContainerStatus;
+  /** Pid of init on the host, or undefined when stopped. */
+  initPid(id: string): number | undefined;
+  /** Usage of a running container, or undefined when it is stopped. */
+  usage(id: string): ContainerUsage | undefined;
+  /** Links of a running container; empty when it is stopped. */
+  links(id: string): readonly Link[];
+  /** Changes limits of a running container; does nothing when it is stopped. */
+  setLimits(id: string, limits: ResourceLimits): Promise<void>;
+  exec(id: string, request: ExecRequest): Promise<ExecProcess>;
+  files(target: FilesTarget): Promise<FileServer>;
+  /** Takes the console; "busy" when somebody has it. */
+  console(id: string, columns: number, rows: number): Promise<ConsoleSession>;
+  /** Console output so far (of the last run when stopped); empty when there was none. */
+  consoleLog(id: string): Promise<Buffer>;
+  clearConsoleLog(id: string): Promise<void>;
+  /** Plugs a NIC into a running container, by netlink. */
+  attachNic(id: string, nic: ContainerNic): Promise<void>;
+  /** Succeeds when the NIC is gone. */
+  detachNic(id: string, hostName: string): Promise<void>;
+  /** Mounts into a running container. */
+  attachMount(id: string, mount: ContainerMount): Promise<void>;
+  /** Succeeds when nothing is mounted there. */
+  detachMount(id: string, target: string): Promise<void>;
+  /** Renames what is kept for a stopped container (logs); succeeds when there is nothing. */
+  rename(id: string, newId: string): Promise<void>;
+  /** Removes what is kept for a stopped container (logs, run folder); succeeds when there is nothing. */
+  forget(id: string): Promise<void>;
+  /** Calls the listener for every container that ends, after all of it is gone. */
+  onStopped(listener: (event: StoppedEvent) => void): void;
+  /** Stops the daemon's helpers; containers keep running. */
+  close(): Promise<void>;
+}
