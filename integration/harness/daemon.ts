@@ -186,7 +186,8 @@ export class TestDaemon {
       await this.operate('PUT', `/1.0/instances/${name}/state`, { action: 'stop', force: true, timeout: 30 });
       await this.operate('DELETE', `/1.0/instances/${name}`);
     }
-    for (const fingerprint of await this.#names('/1.0/images')) await this.operate('DELETE', `/1.0/images/${fingerprint}`);
+    for (const fingerprint of await this.#names('/1.0/images'))
+      await this.operate('DELETE', `/1.0/images/${fingerprint}`);
     await this.request('PUT', '/1.0/profiles/default', { config: {}, devices: {} });
     for (const name of await this.#names('/1.0/profiles')) await this.request('DELETE', `/1.0/profiles/${name}`);
     const networks = (await this.request('GET', '/1.0/networks?recursion=1')).json?.metadata as {
@@ -194,7 +195,8 @@ export class TestDaemon {
       managed: boolean;
     }[];
     for (const { name, managed } of networks) if (managed) await this.request('DELETE', `/1.0/networks/${name}`);
-    for (const name of await this.#names('/1.0/storage-pools')) await this.request('DELETE', `/1.0/storage-pools/${name}`);
+    for (const name of await this.#names('/1.0/storage-pools'))
+      await this.request('DELETE', `/1.0/storage-pools/${name}`);
   }
 
   async #names(url: string): Promise<readonly string[]> {
