@@ -61,7 +61,13 @@ export function peerCredentials(socket: number): { readonly pid: number; readonl
  * Opens `path` beneath directory descriptor `directory` with RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS and, unless
  * `followLinks`, RESOLVE_NO_SYMLINKS. O_CLOEXEC is always added. Throws EXDEV or ELOOP when the path leaves the tree.
  */
-export function openBeneath(directory: number, path: string, flags: number, mode?: number, followLinks?: boolean): number;
+export function openBeneath(
+  directory: number,
+  path: string,
+  flags: number,
+  mode?: number,
+  followLinks?: boolean,
+): number;
 export function mkdirAt(directory: number, name: string, mode: number): void;
 export function unlinkAt(directory: number, name: string, isDirectory: boolean): void;
 export function renameAt(directory: number, from: string, toDirectory: number, to: string): void;

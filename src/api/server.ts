@@ -36,5 +36,9 @@ export interface ServerEnvironment {
   readonly server_version: string;
   readonly storage: string;
   readonly storage_version: string;
-  readonly storage_supported_drivers: readonly { readonly Name: string; readonly Version: string; readonly Remote: boolean }[];
+  readonly storage_supported_drivers: readonly {
+    readonly Name: string;
+    readonly Version: string;
+    readonly Remote: boolean;
+  }[];
 }

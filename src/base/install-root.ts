@@ -12,6 +12,7 @@ export function installedPath(...parts: readonly string[]): string {
 function findUpwards(start: string, marker: string): string {
   for (let folder = start; ; folder = path.dirname(folder)) {
     if (existsSync(path.join(folder, marker)) && existsSync(path.join(folder, 'package.json'))) return folder;
-    if (folder === path.dirname(folder)) throw new Error(`Failed finding the folder that holds "${marker}" above ${start}`);
+    if (folder === path.dirname(folder))
+      throw new Error(`Failed finding the folder that holds "${marker}" above ${start}`);
   }
 }

@@ -25,7 +25,10 @@ export function snapshotNameProblem(name: string): string | undefined {
 /** Names of profiles, pools, volumes, projects and devices: one path segment of at most 63 printable characters. */
 export function objectNameProblem(name: string): string | undefined {
   if (name.length > 63) return 'must be at most 63 characters long';
-  return segmentProblem(name) ?? (/[\s"'*:;<>?|]/.test(name) ? 'must not hold white space, quotes or any of * : ; < > ? |' : undefined);
+  return (
+    segmentProblem(name) ??
+    (/[\s"'*:;<>?|]/.test(name) ? 'must not hold white space, quotes or any of * : ; < > ? |' : undefined)
+  );
 }
 
 /** Names of network interfaces (at most 15 bytes, no separators; dev_valid_name() of Linux). */

@@ -79,7 +79,9 @@ export async function runCommand(
   }
 
   const status = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', error => reject(new CommandError(program, undefined, '', `could not be started (${error.message})`)));
+    child.on('error', error =>
+      reject(new CommandError(program, undefined, '', `could not be started (${error.message})`)),
+    );
     child.on('close', code => resolve(code));
   }).finally(() => {
     clearTimeout(timer);
@@ -90,7 +92,8 @@ export async function runCommand(
     options.signal?.throwIfAborted();
     throw new CommandError(program, undefined, errors, reason);
   }
-  if (status !== 0) throw new CommandError(program, status ?? undefined, errors, `failed with status ${String(status)}`);
+  if (status !== 0)
+    throw new CommandError(program, status ?? undefined, errors, `failed with status ${String(status)}`);
   return { stdout: Buffer.concat(stdout).toString(), stderr: errors };
 }
 

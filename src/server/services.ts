@@ -1,0 +1,52 @@
+import type { KeyedLock } from '#base/keyed-lock.ts';
+import type { Log } from '#base/log.ts';
+import type { Database } from './database/database.ts';
+import type { EventBus } from './events/event-bus.ts';
+import type { Networks } from './networks/networks.ts';
+import type { Operations } from './operations/operation.ts';
+import type { StatePaths } from './paths.ts';
+import type { Pools } from './pools/pools.ts';
+import type { Runtime } from './runtime/runtime.ts';
+import type { Settings } from './settings/settings.ts';
+
+/** The daemon's services. Each use case takes a `Pick` of them; only main.ts builds the whole. */
+export interface Services {
+  /** the global database */
+  readonly database: Database;
+  /** this server's own */
+  readonly localDatabase: Database;
+  readonly events: EventBus;
+  readonly operations: Operations;
+  readonly locks: KeyedLock;
+  readonly paths: StatePaths;
+  readonly pools: Pools;
+  readonly networks: Networks;
+  readonly runtime: Runtime;
+  readonly settings: Settings;
+  readonly identity: ServerIdentity;
+  readonly control: DaemonControl;
+  readonly log: Log;
+}
+
+/** The server's own certificate. */
+export interface ServerIdentity {
+  /** PEM */
+  readonly certificate: string;
+  /** PEM */
+  readonly key: string;
+  /** SHA-256 of the DER, lower-case hex */
+  readonly fingerprint: string;
+}
+
+/** What a request may ask of the daemon as a whole. */
+export interface DaemonControl {
+  /** resolves when pools, networks and auto-started instances are up */
+  ready(): Promise<void>;
+  readonly shuttingDown: boolean;
+  /** stops instances (unless `force`) and ends the daemon; resolves when it may exit */
+  shutdown(options: { readonly force: boolean; readonly timeoutMs: number }): Promise<void>;
+  /** opens or closes the HTTPS listener as core.https_address says; rejects when it cannot */
+  applyListeners(httpsAddress: string): Promise<void>;
+  /** addresses that the HTTPS listener answers on */
+  readonly addresses: readonly string[];
+}

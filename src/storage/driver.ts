@@ -1,0 +1,117 @@
+import type { Readable, Writable } from 'node:stream';
+import type { ConfigMap } from '#api/common.ts';
+import type { KeyTable } from '#base/config-schema.ts';
+import type { Log } from '#base/log.ts';
+
+export type VolumeKind = 'container' | 'image' | 'custom';
+
+/** A file tree in a pool. Names are one path segment; the pool checks them. */
+export interface Volume {
+  readonly kind: VolumeKind;
+  readonly name: string;
+}
+
+/** A read-only state of a volume. */
+export interface Snapshot {
+  readonly volume: Volume;
+  readonly name: string;
+}
+
+/** Bytes; `total` is the quota of a volume, or the size of the file system when it has none. */
+export interface Usage {
+  readonly used: number;
+  readonly total: number;
+}
+
+export interface PoolUsage extends Usage {
+  readonly inodesUsed: number;
+  readonly inodesTotal: number;
+}
+
+/**
+ * One way to keep volumes. Creating what exists fails with "already-exists", deleting what is gone succeeds, reading or
+ * changing what is not there fails with "not-found"; a method that fails leaves what was there before. A method that is
+ * interrupted by the end of the process leaves at most things that `deletePool`, `deleteVolume` or the next
+ * `mountPool` removes.
+ */
+export interface StorageDriver {
+  readonly name: string;
+
+  /** Makes the pool from its config: formats a disk or loop file, or takes an empty folder. */
+  createPool(): Promise<void>;
+  /** Removes every volume and, where the pool made it, the loop file. */
+  deletePool(): Promise<void>;
+  /** Makes the pool usable at its mount point and removes what an interrupted method left. May be called twice. */
+  mountPool(): Promise<void>;
+  /** May be called twice. */
+  unmountPool(): Promise<void>;
+  poolUsage(): Promise<PoolUsage>;
+  /** Takes over changed config, e.g. grows a loop file; `before` is the config until now. */
+  updatePool(before: ConfigMap, after: ConfigMap): Promise<void>;
+
+  createVolume(volume: Volume): Promise<void>;
+  /** Makes `target` with the content of `source`: copy-on-write where the file system can. */
+  cloneVolume(source: Volume | Snapshot, target: Volume): Promise<void>;
+  /** Deletes a volume with its snapshots and whatever the guest nested in it. */
+  deleteVolume(volume: Volume): Promise<void>;
+  /** Renames a volume and its snapshots with it. */
+  renameVolume(volume: Volume, newName: string): Promise<void>;
+  listVolumes(): Promise<readonly Volume[]>;
+  hasVolume(volume: Volume): Promise<boolean>;
+  /** Makes the volume reachable and returns the absolute path of its top folder. May be called twice. */
+  mountVolume(volume: Volume): Promise<string>;
+  /** May be called twice. */
+  unmountVolume(volume: Volume): Promise<void>;
+  /** Like mountVolume, for the read-only content of a snapshot. */
+  mountSnapshot(snapshot: Snapshot): Promise<string>;
+  unmountSnapshot(snapshot: Snapshot): Promise<void>;
+  /** Limits the bytes that a volume refers to; undefined lifts the limit. "unsupported" where the driver cannot. */
+  setQuota(volume: Volume, bytes: number | undefined): Promise<void>;
+  /** Bytes used by a volume, or undefined where that would mean walking it. */
+  volumeUsage(volume: Volume): Promise<Usage | undefined>;
+
+  createSnapshot(snapshot: Snapshot): Promise<void>;
+  deleteSnapshot(snapshot: Snapshot): Promise<void>;
+  renameSnapshot(snapshot: Snapshot, newName: string): Promise<void>;
+  /** Puts the snapshot's content in the volume's place: the old content stays until the new one is whole. */
+  restoreSnapshot(snapshot: Snapshot): Promise<void>;
+  /** Oldest first. */
+  listSnapshots(volume: Volume): Promise<readonly string[]>;
+}
+
+/** A capability, not a duty: streams of a snapshot, whole or as the difference to an older one. */
+export interface SendReceive {
+  readonly streamFormat: string;
+  send(snapshot: Snapshot, base: Snapshot | undefined, output: Writable): Promise<void>;
+  receive(target: Snapshot, stream: Readable): Promise<void>;
+}
+
+export function canSendReceive(driver: StorageDriver): driver is StorageDriver & SendReceive {
+  return 'streamFormat' in driver;
+}
+
+/** What a driver is made from. */
+export interface DriverContext {
+  readonly poolName: string;
+  readonly config: ConfigMap;
+  /** absolute folder that the pool is mounted at */
+  readonly mountPoint: string;
+  /** absolute path for a loop file that the driver may make */
+  readonly loopFile: string;
+  readonly log: Log;
+}
+
+/** A kind of driver: how to make one, its keys, and whether this host can use it. */
+export interface DriverType {
+  readonly name: string;
+  /** pool keys beyond the common ones */
+  readonly poolKeys: KeyTable;
+  create(context: DriverContext): StorageDriver;
+  /** Version of the tools or of the kernel's file system; undefined when this host cannot use the driver. */
+  version(): Promise<string | undefined>;
+  /** Fills in what the user left out, e.g. `size` of a loop file: the config that is stored. */
+  completeConfig(
+    config: ConfigMap,
+    context: { readonly poolName: string; readonly loopFile: string },
+  ): Promise<ConfigMap>;
+}

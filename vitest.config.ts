@@ -1,0 +1,38 @@
+import { defineConfig } from 'vitest/config';
+
+/** unit: no rights needed. contract: real kernel objects, as root, one file at a time. integration: a whole daemon. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'native/**/*.test.ts', 'integration/harness/*.test.ts'],
+          exclude: ['**/*.contract.test.ts', 'node_modules/**'],
+          isolate: false,
+          pool: 'forks',
+        },
+      },
+      {
+        test: {
+          name: 'contract',
+          include: ['src/**/*.contract.test.ts', 'native/**/*.contract.test.ts'],
+          fileParallelism: false,
+          pool: 'forks',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['integration/*.test.ts'],
+          fileParallelism: false,
+          pool: 'forks',
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
