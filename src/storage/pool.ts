@@ -201,7 +201,8 @@ export class Pool {
   async deleteImage(fingerprint: string): Promise<void> {
     const image = imageVolume(fingerprint);
     using _lock = await this.#hold(image, 'delete');
-    await Promise.allSettled(this.#clones.get(fingerprint) ?? []);
+    const clones = this.#clones.get(fingerprint);
+    if (clones) await Promise.allSettled(clones);
     await this.driver.deleteVolume(image);
   }
 

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { kernel } from '#native/kernel.ts';
-import { Folder, hasCode } from '../folder.ts';
+import { removeTree } from '../copy-tree.ts';
+import { type Folder, hasCode } from '../trees/folder.ts';
 
 /**
  * Snapshots `source` with the subvolumes that a guest nested in it as `name` in folder `target`. On failure nothing
@@ -39,6 +40,34 @@ async function makeReadOnly(top: Folder, nested: readonly string[]): Promise<voi
   await kernel.btrfsSetReadOnly(top.descriptor, true);
 }
 
+/**
+ * Deletes a subvolume, or a plain folder that may hold some, such as that of a volume's snapshots; anything else is
+ * unlinked. Succeeds when it is gone.
+ */
+export async function destroy(parent: Folder, name: string): Promise<void> {
+  try {
+    await deleteTree(parent, name);
+  } catch (error) {
+    if (!hasCode(error, 'EINVAL', 'ENOTDIR')) throw error;
+    await deleteSubvolumesIn(parent, name);
+    await removeTree(path.join(parent.absolute, name));
+  }
+}
+
+async function deleteSubvolumesIn(parent: Folder, name: string): Promise<void> {
+  if (!parent.folders().includes(name)) return;
+  using folder = parent.child(name);
+  for (const child of folder.folders()) {
+    if (isSubvolume(folder, child)) await deleteTree(folder, child);
+    else await deleteSubvolumesIn(folder, child);
+  }
+}
+
+function isSubvolume(parent: Folder, name: string): boolean {
+  using folder = parent.child(name);
+  return folder.isSubvolume;
+}
+
 /** Deletes a subvolume with all that is nested in it; succeeds when it is gone. */
 export async function deleteTree(parent: Folder, name: string): Promise<void> {
   try {
@@ -62,12 +91,4 @@ async function deleteNested(parent: Folder, name: string): Promise<void> {
     using folder = top.child(path.dirname(relative));
     await kernel.btrfsDeleteSubvolume(folder.descriptor, path.basename(relative));
   }
-}
-
-/** Inode number of the top folder of every subvolume. */
-const topInode = 256n;
-
-/** True when a folder of a btrfs is the top of a subvolume. */
-export function isSubvolumeTop(inode: bigint): boolean {
-  return inode === topInode;
 }

@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { ApiError } from '#api/error.ts';
 import { kernel } from '#native/kernel.ts';
@@ -93,13 +93,23 @@ export class Folder implements Disposable {
     fchmodSync(this.descriptor, mode);
   }
 
-  /** Nanoseconds since the epoch at which the folder was made, where the file system keeps that. */
+  /** Nanoseconds since the epoch at which the folder was made, where the file system keeps that (statx(2)). */
   get born(): bigint {
     return fstatSync(this.descriptor, { bigint: true }).birthtimeNs;
   }
 
+  /** On btrfs: true for the top folder of a subvolume, which always has inode 256 (BTRFS_FIRST_FREE_OBJECTID). */
+  get isSubvolume(): boolean {
+    return fstatSync(this.descriptor, { bigint: true }).ino === 256n;
+  }
+
   [Symbol.dispose](): void {
     closeSync(this.descriptor);
+  }
+
+  /** Absolute path of the folder, for programs that have to be told one. */
+  get absolute(): string {
+    return readlinkSync(this.#path);
   }
 
   get #path(): string {
