@@ -30,7 +30,6 @@ export class MountedPools implements PoolRegistry {
     this.#typeOf = typeOf;
   }
 
-  /** Mounts all pools; those that fail are "unavailable" until a later attempt succeeds. */
   async start(): Promise<void> {
     const rows = (await this.#services.database.read(listPools)).filter(row => row.ready);
     for (const row of rows) {
@@ -40,10 +39,6 @@ export class MountedPools implements PoolRegistry {
     this.#timer = setInterval(() => void this.#mountMissing(), retryMs).unref();
   }
 
-  /**
-   * Waits for deletions that go on. With `unmount` the pools are unmounted too: only when no instance runs, because
-   * theirs would keep a file system in use that the next start could not mount again.
-   */
   async close({ unmount }: { readonly unmount: boolean }): Promise<void> {
     clearInterval(this.#timer);
     await Promise.all([...this.#entries.values()].map(entry => this.#closeOne(entry, unmount)));

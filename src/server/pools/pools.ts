@@ -10,6 +10,13 @@ export interface Pools {
 
 /** What the use cases of pools themselves need beyond that. */
 export interface PoolRegistry extends Pools {
+  /** Mounts all pools; one that fails is "unavailable" until a later attempt succeeds. Called once. */
+  start(): Promise<void>;
+  /**
+   * Waits for deletions that go on. With `unmount` the pools are unmounted too: only when no instance runs, because
+   * theirs would keep a file system in use that the next start could not mount again.
+   */
+  close(options: { readonly unmount: boolean }): Promise<void>;
   /** The pool of a row, neither known nor mounted by that. */
   build(row: Pick<PoolRow, 'name' | 'driver' | 'config'>): Pool;
   /** Makes a pool known that is mounted, in place of an older one of its name. */
