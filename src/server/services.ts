@@ -2,7 +2,7 @@ import type { KeyedLock } from '#base/keyed-lock.ts';
 import type { Log } from '#base/log.ts';
 import type { Database } from './database/database.ts';
 import type { EventBus } from './events/event-bus.ts';
-import type { Networks } from './networks/networks.ts';
+import type { NetworkControl, Networks } from './networks/networks.ts';
 import type { Operations } from './operations/operation.ts';
 import type { StatePaths } from './paths.ts';
 import type { Pools } from './pools/pools.ts';
@@ -21,6 +21,7 @@ export interface Services {
   readonly paths: StatePaths;
   readonly pools: Pools;
   readonly networks: Networks;
+  readonly networkControl: NetworkControl;
   readonly runtime: Runtime;
   readonly settings: Settings;
   readonly identity: ServerIdentity;

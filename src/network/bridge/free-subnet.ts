@@ -21,7 +21,7 @@ export function parseIpv4Routes(text: string): readonly Cidr[] {
     const columns = line.trim().split(/\s+/);
     const [, destination = '', , , , , , mask = ''] = columns;
     if (!/^[0-9A-F]{8}$/i.test(destination) || !/^[0-9A-F]{8}$/i.test(mask)) return [];
-    const prefixLength = [...BigInt(`0x${mask}`).toString(2)].filter(bit => bit === '1').length;
+    const prefixLength = BigInt(`0x${mask}`).toString(2).replaceAll('0', '').length;
     const value = BigInt(`0x${destination.match(/../g)?.reverse().join('') ?? '0'}`);
     return prefixLength === 0 ? [] : [{ family: 4, value, prefixLength }];
   });
