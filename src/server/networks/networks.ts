@@ -1,5 +1,6 @@
 import type { Link } from '#native/addon/index.d.ts';
 import type { NetworkDriver, NetworkType } from '#network/driver.ts';
+import type { Database } from '../database/database.ts';
 import type { NetworkRecord } from '../database/networks.ts';
 
 /** Managed networks that this daemon has brought up, by name. */
@@ -11,6 +12,8 @@ export interface Networks {
 
 /** What only the use cases of networks change. */
 export interface NetworkControl {
+  /** Brings up every network of the database and looks after them from then on; one that fails is logged. */
+  start(database: Pick<Database, 'read'>): Promise<void>;
   /** Throws "invalid-argument" for a type that this server does not have. */
   type(name: string): NetworkType;
   /** Why a managed network is not up; undefined when it is. */
