@@ -71,7 +71,7 @@ export function startTinyContainer(): TinyContainer {
       seccompFilter: filter,
       idmap: testIdmap,
     },
-    setFrozen: frozen => void run(frozen ? '/usr/bin/lxc-freeze' : '/usr/bin/lxc-unfreeze'),
+    setFrozen: frozen => setFrozen(cgroupsOf(initPid), frozen),
     stop,
     [Symbol.dispose]: () => {
       stop();
@@ -122,6 +122,14 @@ function cgroupsOf(pid: number): readonly string[] {
     const hierarchy = controllers === '' ? (hybrid ? 'unified' : '') : controllers.replace(/^name=/, '');
     return path.join(hierarchies, hierarchy, place);
   });
+}
+
+function setFrozen(cgroups: readonly string[], frozen: boolean): void {
+  for (const folder of cgroups) {
+    const state = path.join(folder, 'freezer.state');
+    if (existsSync(state)) return writeFileSync(state, frozen ? 'FROZEN' : 'THAWED');
+  }
+  writeFileSync(path.join(cgroups.at(-1) ?? '', 'cgroup.freeze'), frozen ? '1' : '0');
 }
 
 function removeEmpty(folder: string): void {
