@@ -8,7 +8,7 @@ import type { OperationContext } from '../operations/operation.ts';
 import { WebsocketChannels } from '../operations/websocket-channels.ts';
 import type { ConsoleSession } from '../runtime/runtime.ts';
 import type { Services } from '../services.ts';
-import { resize, takeSocket, type ExecInstance } from './exec.ts';
+import { closeSockets, resize, takeSocket, type ExecInstance } from './exec.ts';
 import { terminalSide } from './exec-request.ts';
 import { assertRunning } from './running.ts';
 import { receiveMessages, receiveStream, sendStream } from './websocket-streams.ts';
@@ -77,7 +77,7 @@ async function runConsole(
       session.close();
     }
   } finally {
-    channels.close();
+    closeSockets(channels);
   }
 }
 

@@ -16,7 +16,7 @@ import type { ExecProcess, ExecRequest } from '../runtime/runtime.ts';
 import type { Services } from '../services.ts';
 import { execRequest } from './exec-request.ts';
 import { assertRunning } from './running.ts';
-import { keepAlive, receiveMessages, receiveStream, sendStream } from './websocket-streams.ts';
+import { receiveMessages, receiveStream, sendStream } from './websocket-streams.ts';
 
 type Uses = Pick<Services, 'runtime' | 'operations' | 'events' | 'paths' | 'log'>;
 
@@ -89,8 +89,13 @@ export function execInstance(
 export function takeSocket(channels: WebsocketChannels, secret: string, socket: WebSocket): boolean {
   if (!channels.connect(secret, socket)) return false;
   socket.pause();
-  keepAlive(socket);
   return true;
+}
+
+/** Closes all sockets; one that still waits must read again, or it would not see the client's answer to that. */
+export function closeSockets(channels: WebsocketChannels): void {
+  for (const name of Object.keys(channels.secrets)) channels.find(name)?.resume();
+  channels.close();
 }
 
 async function startCommand(
@@ -136,7 +141,7 @@ async function runConnected(
     return { return: status };
   } finally {
     over.abort();
-    channels.close();
+    closeSockets(channels);
   }
 }
 

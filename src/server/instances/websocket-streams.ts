@@ -3,8 +3,6 @@ import type { RawData, WebSocket } from 'ws';
 
 /** Bytes that may wait for a slow client before the source is paused. */
 const highWater = 2 ** 20;
-/** Milliseconds between keep-alive pings, as LXD does. */
-const pingMs = 10_000;
 
 /**
  * Sends a stream as binary messages and, at its end, the empty text message that means "end of this stream". Resolves
@@ -31,6 +29,7 @@ export async function sendStream(source: Readable, socket: WebSocket): Promise<v
     source.on('end', finish).on('close', finish).on('error', finish);
     socket.on('close', () => source.destroy());
     if (source.destroyed) finish();
+    resume(socket);
   });
 }
 
@@ -59,12 +58,6 @@ export function receiveMessages(
     if (message) receive(message);
   });
   resume(socket);
-}
-
-/** Pings a client so that connections are not cut for silence; stops when it closes. */
-export function keepAlive(socket: WebSocket): void {
-  const timer = setInterval(() => socket.ping('keepalive', undefined, () => undefined), pingMs).unref();
-  socket.on('close', () => clearInterval(timer));
 }
 
 export function isOpen(socket: WebSocket): boolean {
