@@ -118,7 +118,8 @@ async function pour(content: Readable, sink: Socket): Promise<boolean> {
       resolve(false);
     });
     sink.on('finish', () => resolve(true));
-    content.pipe(sink);
+    if (content.readableEnded) sink.end();
+    else content.pipe(sink);
     if (content.destroyed && !content.readableEnded) reject(new ApiError('canceled', 'The content is gone already'));
   });
 }
