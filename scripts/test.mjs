@@ -59,6 +59,10 @@ if (newest('node_modules/.package-lock.json') < newest('package-lock.json')) {
   must('npm', ['run', '--silent', 'build']);
 }
 
+function reporting(file) {
+  return ['--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+}
+
 const results = mkdtempSync(path.join(os.tmpdir(), 'lxd-like-results-'));
 let passed = 0;
 let failed = 0;
@@ -71,10 +75,7 @@ count(run('npx', ['--no-install', 'tsc', '--noEmit']));
 count(run('npx', ['--no-install', 'oxlint']));
 for (const project of ['unit', 'contract', 'integration']) {
   const file = path.join(results, `${project}.json`);
-  const ok = run('npx', [
-    ...['--no-install', 'vitest', 'run', '--project', project, '--passWithNoTests'],
-    ...['--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
-  ]);
+  const ok = run('npx', ['--no-install', 'vitest', 'run', '--project', project, ...reporting(file)]);
   const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { numPassedTests: 0, numFailedTests: 0 };
   passed += report.numPassedTests;
   failed += report.numFailedTests;
