@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+
+/** A daemon under measurement: ours or stock LXD, both through the same API. */
+export class Endpoint {
+  readonly name: string;
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly #command: readonly string[];
+  readonly cli: string;
+  readonly #agent: http.Agent;
+  #process: ChildProcess | undefined;
+
+  constructor(name: string, command: readonly string[], cli: string) {
+    this.name = name;
+    this.directory = mkdtempSync('/tmp/lxdb-');
+    this.#command = command;
+    this.cli = cli;
+    this.#agent = new http.Agent({ keepAlive: true });
+    this.environment = {
+      PATH: process.env['PATH'] ?? '',
+      HOME: this.directory,
+      LXD_DIR: this.directory,
+      LXD_LIKE_DIR: this.directory,
+      LXD_CONF: path.join(this.directory, 'lxc'),
+      LXD_LIKE_CONF: path.join(this.directory, 'client'),
+      LXD_LIKE_NFT_TABLE: `lxd_bench_${String(process.pid)}`,
+    };
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? -1;
+  }
+
+  /** Starts the daemon; milliseconds until it answers its first request. */
+  async start(): Promise<number> {
+    const started = performance.now();
+    const [program = '', ...args] = this.#command;
+    const log = openSync(path.join(this.directory, 'bench.log'), 'a');
+    this.#process = spawn(program, args, { env: this.environment, stdio: ['ignore', log, log] });
+    const end = started + 60_000;
+    while (performance.now() < end) {
+      const answer = await this.request('GET', '/1.0').catch(() => undefined);
+      if (answer) return performance.now() - started;
+      await new Promise(resolve => setTimeout(resolve, 5));
+    }
+    throw new Error(
+      `${this.name} did not start: ${readFileSync(path.join(this.directory, 'bench.log'), 'utf8').slice(-2000)}`,
+    );
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#process;
+    if (!child) return;
+    const ended = new Promise(resolve => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    await ended;
+  }
+
+  // oxlint-disable-next-line typescript/no-explicit-any -- both daemons' answers, looked into freely
+  async request(
+    method: string,
+    url: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<any> {
+    const payload = body instanceof Buffer ? body : body === undefined ? undefined : JSON.stringify(body);
+    return await new Promise((resolve, reject) => {
+      const socketPath = path.join(this.directory, 'unix.socket');
+      const options = {
+        socketPath,
+        method,
+        path: url,
+        agent: this.#agent,
+        headers: { 'content-type': 'application/json', ...headers },
+      };
+      const request = http.request(options, response => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => {
+          try {
+            const envelope = JSON.parse(Buffer.concat(chunks).toString()) as { type: string; error: string };
+            if (envelope.type === 'error') reject(new Error(`${this.name} ${method} ${url}: ${envelope.error}`));
+            else resolve(envelope);
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
+      request.on('error', reject);
+      request.end(payload);
+    });
+  }
+
+  /** A request and the end of its operation; gives the operation's metadata. */
+  async operate(
+    method: string,
+    url: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<unknown> {
+    const answer = (await this.request(method, url, body, headers)) as {
+      type: string;
+      operation: string;
+      metadata: unknown;
+    };
+    if (answer.type !== 'async') return answer.metadata;
+    const { metadata } = (await this.request('GET', `${answer.operation}/wait`)) as {
+      metadata: { err: string; metadata: unknown };
+    };
+    if (metadata.err) throw new Error(`${this.name} ${method} ${url}: ${metadata.err}`);
+    return metadata.metadata;
+  }
+
+  async changeState(name: string, action: 'start' | 'stop'): Promise<void> {
+    await this.operate('PUT', `/1.0/instances/${name}/state`, { action, force: true, timeout: -1 });
+  }
+
+  remove(): void {
+    this.#agent.destroy();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

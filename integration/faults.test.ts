@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import { faultPoints } from '#base/fault-point.ts';
+import { useDaemon } from './harness/fixture.ts';
+
+const daemon = useDaemon({ storage: 'btrfs', network: true });
+
+/** What starts each operation whose steps have fault points, by the first word of the point's name. */
+const triggers: Readonly<Record<string, readonly string[]>> = {
+  create: ['init', 'tiny', 'victim'],
+  start: ['start', 'victim'],
+  stop: ['stop', 'victim', '--force'],
+  snapshot: ['snapshot', 'victim', 'snap'],
+  restore: ['restore', 'victim', 'before'],
+  rename: ['rename', 'victim', 'renamed'],
+  copy: ['copy', 'victim', 'copied'],
+  delete: ['delete', 'victim'],
+};
+
+async function prepare(operation: string): Promise<void> {
+  if (operation === 'create') return;
+  await daemon.must('init', 'tiny', 'victim');
+  if (operation === 'restore') await daemon.must('snapshot', 'victim', 'before');
+  if (operation === 'stop') await daemon.must('start', 'victim');
+}
+
+/** Every instance there is can be read, started, stopped and deleted; every name is free again. */
+async function expectWhole(): Promise<void> {
+  for (const name of ['victim', 'renamed', 'copied']) {
+    const { status, json } = await daemon.request('GET', `/1.0/instances/${name}?recursion=1`);
+    if (status === 404) {
+      await daemon.must('init', 'tiny', name);
+    } else {
+      expect(['Running', 'Stopped']).toContain(json?.metadata.status);
+      if (json?.metadata.status === 'Stopped') await daemon.must('start', name);
+      expect(await daemon.must('exec', name, '--', 'cat', '/etc/passwd')).toContain('root');
+    }
+    await daemon.must('delete', name, '--force');
+  }
+}
+
+describe('the daemon is killed', () => {
+  test.each(faultPoints.map(point => [point] as const))('at %s', async point => {
+    const operation = point.split('.')[0] ?? '';
+    const trigger = triggers[operation];
+    expect(trigger, `no trigger for ${operation}`).toBeDefined();
+    await daemon.must('launch', 'tiny', 'bystander');
+    await prepare(operation);
+    const before = (await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid as number;
+    await daemon.terminate();
+    await daemon.start({ LXD_LIKE_FAULT: `${point}:kill` });
+    await daemon.cli(trigger ?? []);
+    await Promise.race([daemon.ended(), new Promise(resolve => setTimeout(resolve, 5000))]);
+    await daemon.kill();
+    await daemon.start();
+    expect((await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid).toBe(before);
+    await expectWhole();
+    await daemon.must('delete', 'bystander', '--force');
+    expect((await daemon.request('GET', '/1.0/instances')).json?.metadata).toEqual([]);
+  });
+});

@@ -1,0 +1,214 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { installedPath } from '#base/install-root.ts';
+
+export interface Output {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: string;
+  /** the parsed envelope, or undefined when the body is no JSON */
+  readonly json: Envelope | undefined;
+}
+
+export interface Envelope {
+  readonly type: string;
+  readonly error: string;
+  readonly error_code: number;
+  readonly operation: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into it freely
+  readonly metadata: any;
+}
+
+export interface RunOptions {
+  readonly input?: string | Buffer;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
+
+/** A daemon of its own: state directory, firewall table and client config that nobody else uses. */
+export class TestDaemon {
+  readonly directory: string;
+  readonly tag: string;
+  #process: ChildProcess | undefined;
+  #environment: Record<string, string>;
+
+  constructor(environment: Readonly<Record<string, string>> = {}) {
+    this.tag = randomBytes(3).toString('hex');
+    this.directory = mkdtempSync('/tmp/lxdl-');
+    this.#environment = {
+      PATH: process.env['PATH'] ?? '',
+      HOME: path.join(this.directory, 'home'),
+      LANG: 'C.UTF-8',
+      LXD_LIKE_DIR: this.directory,
+      LXD_DIR: this.directory,
+      LXD_LIKE_CONF: path.join(this.directory, 'client'),
+      LXD_CONF: path.join(this.directory, 'lxc'),
+      LXD_LIKE_NFT_TABLE: `lxd_like_${this.tag}`,
+      ...environment,
+    };
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? -1;
+  }
+
+  /** name for a bridge of this daemon, at most 15 characters */
+  get bridge(): string {
+    return `lt${this.tag}`;
+  }
+
+  /** Starts the daemon and waits until it is ready. `environment` is for this start only. */
+  async start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
+    const log = openSync(path.join(this.directory, 'daemon.log'), 'a');
+    this.#process = spawn(installedPath('lxd-like'), ['daemon', '--debug'], {
+      env: { ...this.#environment, ...environment },
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    const ready = await this.cli(['waitready', '--timeout=30']);
+    if (ready.status !== 0) throw new Error(`The daemon did not get ready: ${ready.stderr}\n${this.log.slice(-4000)}`);
+  }
+
+  get log(): string {
+    return readFileSync(path.join(this.directory, 'daemon.log'), 'utf8');
+  }
+
+  /** Resolves with the exit status when the daemon has ended. */
+  async ended(): Promise<number | null> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    return await new Promise(resolve => child.once('exit', code => resolve(code)));
+  }
+
+  /** Ends the daemon without warning, as a crash would. Containers keep running. */
+  async kill(): Promise<void> {
+    this.#process?.kill('SIGKILL');
+    await this.ended();
+  }
+
+  /** Ends the daemon as a service manager does for an upgrade. Containers keep running. */
+  async terminate(): Promise<void> {
+    this.#process?.kill('SIGTERM');
+    await this.ended();
+  }
+
+  /** Runs our command line against this daemon. */
+  async cli(args: readonly string[], options: RunOptions = {}): Promise<Output> {
+    return await this.#run(installedPath('lxd-like'), args, options);
+  }
+
+  /** Like cli(), but a failure is the test's failure; gives standard output. */
+  async must(...args: readonly string[]): Promise<string> {
+    const { status, stdout, stderr } = await this.cli(args);
+    if (status !== 0) throw new Error(`lxd-like ${args.join(' ')} exited with ${String(status)}: ${stderr}${stdout}`);
+    return stdout;
+  }
+
+  /** Runs the stock client of the distribution against this daemon. */
+  async lxc(args: readonly string[], options: RunOptions = {}): Promise<Output> {
+    return await this.#run('lxc', args, options);
+  }
+
+  async #run(program: string, args: readonly string[], options: RunOptions): Promise<Output> {
+    const child = spawn(program, args, { env: { ...this.#environment, ...options.env }, stdio: 'pipe' });
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 110_000);
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input ?? '');
+    const status = await new Promise<number>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', code => resolve(code ?? -1));
+    });
+    clearTimeout(timer);
+    return { status, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+  }
+
+  /** One request over the unix socket, as curl would send it. */
+  async request(
+    method: string,
+    url: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
+    const raw = typeof body === 'string' || body instanceof Buffer;
+    const payload = raw ? body : body === undefined ? undefined : JSON.stringify(body);
+    const type = raw ? {} : { 'content-type': 'application/json' };
+    return await new Promise((resolve, reject) => {
+      const request = http.request(
+        { socketPath: path.join(this.directory, 'unix.socket'), method, path: url, headers: { ...type, ...headers } },
+        response => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('end', () => {
+            const text = Buffer.concat(chunks).toString();
+            resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text, json: parsed(text) });
+          });
+        },
+      );
+      request.on('error', reject);
+      request.end(payload);
+    });
+  }
+
+  /** A request whose operation is waited for; gives the final operation, or the refusal. */
+  async operate(method: string, url: string, body?: unknown): Promise<Answer> {
+    const answer = await this.request(method, url, body);
+    if (answer.json?.type !== 'async') return answer;
+    return await this.request('GET', `${answer.json.operation}/wait`);
+  }
+
+  /** Stops instances and daemon, removes pools and networks and the state directory. */
+  async destroy(): Promise<void> {
+    if (this.#process) {
+      if (this.#process.exitCode !== null || this.#process.signalCode !== null) await this.start();
+      await this.#empty();
+      await this.cli(['shutdown', '--force', '--timeout=30']);
+      await Promise.race([this.ended(), new Promise(resolve => setTimeout(resolve, 10_000).unref())]);
+      if (this.#process.exitCode === null) await this.kill();
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async #empty(): Promise<void> {
+    for (const name of await this.#names('/1.0/instances')) {
+      await this.operate('PUT', `/1.0/instances/${name}/state`, { action: 'stop', force: true, timeout: 30 });
+      await this.operate('DELETE', `/1.0/instances/${name}`);
+    }
+    for (const fingerprint of await this.#names('/1.0/images'))
+      await this.operate('DELETE', `/1.0/images/${fingerprint}`);
+    await this.request('PUT', '/1.0/profiles/default', { config: {}, devices: {} });
+    for (const name of await this.#names('/1.0/profiles')) await this.request('DELETE', `/1.0/profiles/${name}`);
+    const networks = (await this.request('GET', '/1.0/networks?recursion=1')).json?.metadata as {
+      name: string;
+      managed: boolean;
+    }[];
+    for (const { name, managed } of networks) if (managed) await this.request('DELETE', `/1.0/networks/${name}`);
+    for (const name of await this.#names('/1.0/storage-pools'))
+      await this.request('DELETE', `/1.0/storage-pools/${name}`);
+  }
+
+  async #names(url: string): Promise<readonly string[]> {
+    const urls = (await this.request('GET', url)).json?.metadata as string[];
+    return urls.map(entry => decodeURIComponent(entry.split('?')[0]?.split('/').pop() ?? ''));
+  }
+}
+
+function parsed(text: string): Envelope | undefined {
+  try {
+    return JSON.parse(text) as Envelope;
+  } catch {
+    return undefined;
+  }
+}

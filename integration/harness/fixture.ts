@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect } from 'vitest';
+import { makeBusyboxImage } from './busybox-image.ts';
+import { TestDaemon } from './daemon.ts';
+import { type HostState, hostState, leftovers } from './host.ts';
+
+export const storageDrivers = ['btrfs', 'dir'] as const;
+export type StorageName = (typeof storageDrivers)[number];
+
+export interface FixtureOptions {
+  readonly storage?: StorageName;
+  /** a managed bridge, and eth0 on it in the default profile */
+  readonly network?: boolean;
+  /** the busybox image, as alias "tiny" */
+  readonly image?: boolean;
+}
+
+/**
+ * A daemon for one file of tests, with what they ask for, gone afterwards. The host must then have the mounts, links,
+ * rules, loop devices, processes and cgroups it had before.
+ */
+export function useDaemon(options: FixtureOptions = {}): TestDaemon {
+  const daemon = new TestDaemon();
+  let before: HostState;
+  beforeAll(async () => {
+    before = hostState();
+    await daemon.start();
+    await prepare(daemon, options);
+  });
+  afterAll(async () => {
+    await daemon.destroy();
+    await settled(() => leftovers(before, hostState()).length === 0);
+    expect(leftovers(before, hostState())).toEqual([]);
+  });
+  return daemon;
+}
+
+async function prepare(daemon: TestDaemon, options: FixtureOptions): Promise<void> {
+  const size = options.storage === 'dir' ? [] : ['size=5GiB'];
+  if (options.storage) {
+    await daemon.must('storage', 'create', 'default', options.storage, ...size);
+    await daemon.must('profile', 'device', 'add', 'default', 'root', 'disk', 'path=/', 'pool=default');
+  }
+  if (options.network) {
+    await daemon.must('network', 'create', daemon.bridge);
+    await daemon.must('profile', 'device', 'add', 'default', 'eth0', 'nic', `network=${daemon.bridge}`, 'name=eth0');
+  }
+  if (options.image ?? options.storage !== undefined) {
+    const image = makeBusyboxImage();
+    try {
+      await daemon.must('image', 'import', image.file, '--alias', 'tiny');
+    } finally {
+      image.remove();
+    }
+  }
+}
+
+/** Waits up to `timeoutMs` until the condition holds; whether it does. */
+export async function settled(condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<boolean> {
+  const end = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > end) return false;
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+  return true;
+}
