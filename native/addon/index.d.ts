@@ -110,7 +110,7 @@ export function btrfsSetLimit(descriptor: number, subvolumeId: number, bytes: nu
 export function btrfsUsage(
   descriptor: number,
   subvolumeId: number,
-): Promise<{ readonly referenced: number; readonly exclusive: number; readonly limit: number | undefined } | undefined>;
+): Promise<{ readonly referenced: number; readonly exclusive: number; readonly limit?: number } | undefined>;
 
 // ---- rtnetlink (rtnetlink(7)) ----
 
