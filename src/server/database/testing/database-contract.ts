@@ -78,9 +78,9 @@ export function describeDatabase(engine: string, open: () => Promise<Database>):
     });
 
     test('RETURNING is refused, as text in quotes is not', async () => {
-      await expect(database.write(tx => tx.run("INSERT INTO parents (name) VALUES ('a') RETURNING id"))).rejects.toThrow(
-        'RETURNING',
-      );
+      await expect(
+        database.write(tx => tx.run("INSERT INTO parents (name) VALUES ('a') RETURNING id")),
+      ).rejects.toThrow('RETURNING');
       await database.write(tx => tx.run("INSERT INTO parents (name) VALUES ('returning guest')"));
       expect(await names()).toEqual(['returning guest']);
     });
