@@ -48,6 +48,8 @@ export interface StorageDriver {
   mountPool(): Promise<void>;
   /** May be called twice. */
   unmountPool(): Promise<void>;
+  /** Waits for deletions that go on after their method has answered. */
+  settle(): Promise<void>;
   poolUsage(): Promise<PoolUsage>;
   /** Takes over changed config, e.g. grows a loop file; `before` is the config until now. */
   updatePool(before: ConfigMap, after: ConfigMap): Promise<void>;
@@ -119,6 +121,8 @@ export interface DriverContext {
 /** A kind of driver: how to make one, its keys, and whether this host can use it. */
 export interface DriverType {
   readonly name: string;
+  /** Debian package to install when this host cannot use the driver; empty when it needs none. */
+  readonly hostPackage: string;
   /** pool keys beyond the common ones */
   readonly poolKeys: KeyTable;
   create(context: DriverContext): StorageDriver;

@@ -11,6 +11,9 @@ export function taken(target: Volume | Snapshot): ApiError {
   return new ApiError('already-exists', `${describeSource(target)} already exists`);
 }
 
+/** EDQUOT, which Node's own calls have no name for. */
+const quotaErrno = -122;
+
 /** Runs work that fills a pool; the kernel's and the tools' word for a full one becomes "out-of-space". */
 export async function spendingSpace<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
@@ -23,6 +26,7 @@ export async function spendingSpace<T>(what: string, work: () => Promise<T>): Pr
 
 function saysFull(error: unknown): boolean {
   if (error instanceof CommandError) return /No space left on device|Disk quota exceeded/.test(error.stderr);
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  return code === 'ENOSPC' || code === 'EDQUOT';
+  if (!(error instanceof Error)) return false;
+  const { code, errno } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT' || errno === quotaErrno;
 }

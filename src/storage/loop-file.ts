@@ -1,4 +1,4 @@
-import { open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { ApiError, alreadyExists } from '#api/error.ts';
 
@@ -39,6 +39,16 @@ export async function createLoopFile(
 export async function deleteLoopFile(file: string): Promise<void> {
   await rm(halfMade(file), { force: true });
   await rm(file, { force: true });
+}
+
+/** The loop device that the file is attached to, for instance by a mount in another namespace; /sys/block/loop*. */
+export async function findLoopDevice(file: string): Promise<string | undefined> {
+  const devices = (await readdir('/sys/block')).filter(name => name.startsWith('loop'));
+  for (const name of devices) {
+    const backing = await readFile(`/sys/block/${name}/loop/backing_file`, 'utf8').catch(() => '');
+    if (backing.trimEnd() === file) return `/dev/${name}`;
+  }
+  return undefined;
 }
 
 /** Makes the file larger; throws "unsupported" when that would make it smaller. */

@@ -45,7 +45,12 @@ export class Pool {
     }
   }
 
-  /** Waits for deletions that go on and unmounts. */
+  /** Waits for deletions that go on after their method has answered. */
+  async settle(): Promise<void> {
+    await this.driver.settle();
+  }
+
+  /** Settles and unmounts. */
   async unmount(): Promise<void> {
     await this.driver.unmountPool();
   }

@@ -1,3 +1,4 @@
+import type { ConfigMap } from '#api/common.ts';
 import { CommandError, runCommand } from '#base/run-command.ts';
 import { kernel } from '#native/kernel.ts';
 import type { DriverContext, DriverType, SendReceive, StorageDriver } from '../driver.ts';
@@ -12,7 +13,14 @@ import { completeConfig } from './source.ts';
 import { destroy, snapshotTree } from './subvolumes.ts';
 
 /** Each volume is a subvolume, each snapshot a read-only one; see btrfs-subvolume(8). */
-export const btrfs: DriverType = { name: 'btrfs', poolKeys: btrfsKeys, create, version, completeConfig };
+export const btrfs: DriverType = {
+  name: 'btrfs',
+  hostPackage: 'btrfs-progs',
+  poolKeys: btrfsKeys,
+  create,
+  version,
+  completeConfig,
+};
 
 const operations: TreeOperations = {
   create: (parent, name) => kernel.btrfsCreateSubvolume(parent.descriptor, name),
@@ -25,7 +33,7 @@ const operations: TreeOperations = {
 };
 
 function create(given: DriverContext): StorageDriver & SendReceive {
-  const context: TreeContext = { ...given, background: new Background(given.log), operations };
+  const context: TreeContext & { config: ConfigMap } = { ...given, background: new Background(given.log), operations };
   return {
     ...treeVerbs(context),
     name: 'btrfs',
@@ -33,7 +41,10 @@ function create(given: DriverContext): StorageDriver & SendReceive {
     deletePool: () => pool.deletePool(context),
     mountPool: () => pool.mountPool(context),
     unmountPool: () => pool.unmountPool(context),
-    updatePool: (before, after) => pool.updatePool(context, before, after),
+    updatePool: async (before, after) => {
+      await pool.updatePool(context, before, after);
+      context.config = after;
+    },
     setQuota: (volume, bytes) => setQuota(context, volume, bytes),
     volumeUsage: volume => volumeUsage(context, volume),
 

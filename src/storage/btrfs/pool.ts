@@ -10,7 +10,7 @@ import { kernel } from '#native/kernel.ts';
 import { hasCode } from '../trees/folder.ts';
 import { poolFolders } from '../layout.ts';
 import { ensureFolders, findLeftovers } from '../trees/folders.ts';
-import { createLoopFile, deleteLoopFile, growLoopFile } from '../loop-file.ts';
+import { createLoopFile, deleteLoopFile, findLoopDevice, growLoopFile } from '../loop-file.ts';
 import { bindMount, mountedAt, parseMountOptions, unmountFrom } from '../mounts.ts';
 import { btrfsKeys } from './config-keys.ts';
 import { type TreeContext, destroyLater, discard } from '../trees/trees.ts';
@@ -79,6 +79,9 @@ async function mountSource(context: TreeContext, source: Source): Promise<void> 
     throw new ApiError('unavailable', `"${place}", which holds storage pool "${context.poolName}", is missing`);
   }
   if (source.kind === 'folder') return await bindMount(place, context.mountPoint);
+  // A second device of the same file would be refused as a double of the file system.
+  const attached = await findLoopDevice(place);
+  if (attached !== undefined) return await mountBtrfs(context, attached, context.config);
   const loop = kernel.attachLoop(place);
   try {
     await mountBtrfs(context, loop.device, context.config);

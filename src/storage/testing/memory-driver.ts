@@ -36,6 +36,8 @@ export class MemoryDriver implements StorageDriver {
 
   async updatePool(): Promise<void> {}
 
+  async settle(): Promise<void> {}
+
   poolUsage(): Promise<PoolUsage> {
     return Promise.resolve({ used: 0, total: totalBytes, inodesUsed: 0, inodesTotal: 0 });
   }

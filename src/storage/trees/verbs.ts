@@ -13,6 +13,7 @@ export type TreeVerbs = Omit<
 
 export function treeVerbs(context: TreeContext): TreeVerbs {
   return {
+    settle: () => context.background.settle(),
     poolUsage: () => poolUsage(context.mountPoint),
     supportsIdmappedMounts: () => idmappedMountsAt(context.mountPoint),
 
