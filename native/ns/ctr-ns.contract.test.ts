@@ -83,11 +83,11 @@ describe('a message that makes no sense', () => {
     ['no fields', header(1)],
     ['fields cut short', header(1) + target + u32(0, 0)],
     ['counts beyond the message', header(1) + target + u32(0, 0, 0, 0xffff_ffff, 0xffff_ffff, 0xffff_ffff) + '0000'],
-    ['strings without an end', header(1) + target + u32(0, 0, 0, 0, 1, 0) + '0000' + '6161'],
+    ['strings without an end', header(1) + target + u32(0, 0, 0, 0, 1, 0) + '00006161'],
     ['no arguments', header(1) + target + u32(0, 0, 0, 0, 0, 0) + '0000'],
-    ['no descriptors', header(1) + target + u32(0, 0, 0, 0, 1, 0) + '0000' + '6100'],
-    ['bytes after the end', header(1) + target + u32(0, 0, 0, 0, 1, 0) + '0000' + '6100' + '00'],
-    ['more cgroups than there are', header(1) + target + u32(0, 0, 0, 40, 1, 0) + '0000' + '6100'.repeat(41)],
+    ['no descriptors', header(1) + target + u32(0, 0, 0, 0, 1, 0) + '00006100'],
+    ['bytes after the end', header(1) + target + u32(0, 0, 0, 0, 1, 0) + '0000610000'],
+    ['more cgroups than there are', header(1) + target + u32(0, 0, 0, 40, 1, 0) + `0000${'6100'.repeat(41)}`],
     ['a mount without a path', header(3) + target + u32(0) + '2f0000'],
     ['a body in a file that is not there', header(1, 1)],
     ['a long run of ones', header(1) + long],
@@ -117,6 +117,8 @@ describe('a message that makes no sense', () => {
     }
     closeSync(one);
     closeSync(other);
+    raw.send(header(99)); // its answer comes after those of before were let go
+    await raw.reply();
     expect(readdirSync(`/proc/${String(raw.child.pid)}/fd`).length).toBeLessThanOrEqual(6);
     expect(await raw.close()).toBe(0);
   });

@@ -23,11 +23,11 @@ const stopDeadlineMs = 10_000;
 const answerMs = 50;
 
 /** What this daemon builds itself, before the parts that drive the kernel. */
-export type CoreServices = Omit<Services, 'pools' | 'networks' | 'runtime'>;
+export type CoreServices = Omit<Services, 'pools' | 'networks' | 'networkControl' | 'runtime'>;
 
 /** Parts that drive the kernel, and what start and shutdown do with them. main.ts gives them. */
 export interface Equipment {
-  readonly build: (core: CoreServices) => Promise<Pick<Services, 'pools' | 'networks' | 'runtime'>>;
+  readonly build: (core: CoreServices) => Promise<Pick<Services, 'pools' | 'networks' | 'networkControl' | 'runtime'>>;
   /** in order, after the API listens; a step that fails is logged and the next one runs */
   readonly startSteps: readonly StartStep[];
   readonly stopInstances: (services: Services, options: StopOptions) => Promise<void>;

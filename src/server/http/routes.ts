@@ -2,6 +2,7 @@ import type { Route, UpgradeRoute } from './route.ts';
 import { certificateRoutes } from './routes/certificates.ts';
 import { eventUpgrades } from './routes/events.ts';
 import { internalRoutes } from './routes/internal.ts';
+import { networkRoutes } from './routes/networks.ts';
 import { operationRoutes, operationUpgrades } from './routes/operations.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { resourceRoutes } from './routes/resources.ts';
@@ -13,6 +14,7 @@ import { warningRoutes } from './routes/warnings.ts';
 export const routes: readonly Route[] = [
   ...serverRoutes,
   ...certificateRoutes,
+  ...networkRoutes,
   ...operationRoutes,
   ...projectRoutes,
   ...resourceRoutes,

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { ApiError } from '#api/error.ts';
 import type { InstanceExecPost } from '#api/instance.ts';
@@ -72,8 +72,13 @@ function exec(post: InstanceExecPost): Operation {
   return execInstance({ runtime, events, operations, paths: new StatePaths(folder), log: silentLog }, instance, post);
 }
 
+function secretOf(operation: Operation, name: string): string {
+  const fds = operation.metadata?.['fds'] as Readonly<Record<string, string>> | undefined;
+  return fds?.[name] ?? '';
+}
+
 async function connect(operation: Operation, name: string): Promise<{ client: WebSocket; received: Received }> {
-  const secret = (operation.metadata?.['fds'] as Record<string, string>)[name] ?? '';
+  const secret = secretOf(operation, name);
   const { server, client } = await websocketPair();
   const received = receive(client);
   expect(started?.request.connect?.(secret, server)).toBe(true);
@@ -149,8 +154,14 @@ describe('exec over websockets', () => {
     expect(Date.now() - before).toBeLessThan(2_000);
   });
 
-  test('fails when nobody connects in time', { timeout: 10_000 }, async () => {
-    exec({ command: ['true'], ...sockets });
+  test('fails when nobody connects in time', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      exec({ command: ['true'], ...sockets });
+      vi.advanceTimersByTime(5_000);
+    } finally {
+      vi.useRealTimers();
+    }
     await expect(started?.result).rejects.toMatchObject({ code: 'unavailable' });
     expect(requests).toEqual([]);
   });
@@ -158,7 +169,7 @@ describe('exec over websockets', () => {
   test('holds back a command whose reader is slow', async () => {
     const operation = exec({ command: ['head', '-c', '200000000', '/dev/zero'], ...sockets });
     await connect(operation, '0');
-    const secret = (operation.metadata?.['fds'] as Record<string, string>)['1'] ?? '';
+    const secret = secretOf(operation, '1');
     const { server, client } = await websocketPair();
     let bytes = 0;
     client.on('message', data => (bytes += (data as Buffer).length));
