@@ -14,7 +14,7 @@ export function pidfdOpen(pid: number): number;
 /** Sends a signal through a pidfd; throws ESRCH when the process is gone. */
 export function pidfdSendSignal(pidfd: number, signal: number): void;
 /** Calls `onExit` once, on the event loop, when the process ends. Keeps the event loop alive only when `ref` is true. */
-export function pidfdWatch(pidfd: number, onExit: () => void): Watch;
+export function pidfdWatch(pidfd: number, onExit: () => void, ref?: boolean): Watch;
 export interface Watch {
   /** Stops watching; `onExit`/`onMessage` is not called any more. May be called twice. Does not close the descriptor. */
   stop(): void;
@@ -106,11 +106,11 @@ export function btrfsNestedSubvolumes(descriptor: number): Promise<readonly stri
 export function btrfsEnableQuota(descriptor: number): Promise<void>;
 /** Limits referenced bytes of qgroup 0/ID; undefined lifts the limit. */
 export function btrfsSetLimit(descriptor: number, subvolumeId: number, bytes: number | undefined): Promise<void>;
-/** Referenced and exclusive bytes of qgroup 0/ID, or undefined when quota is off. */
+/** Referenced and exclusive bytes of qgroup 0/ID and the limit of the referenced ones; undefined when quota is off. */
 export function btrfsUsage(
   descriptor: number,
   subvolumeId: number,
-): Promise<{ readonly referenced: number; readonly exclusive: number } | undefined>;
+): Promise<{ readonly referenced: number; readonly exclusive: number; readonly limit?: number } | undefined>;
 
 // ---- rtnetlink (rtnetlink(7)) ----
 

@@ -1,12 +1,14 @@
 import type { KeyedLock } from '#base/keyed-lock.ts';
 import type { Log } from '#base/log.ts';
+import type { TrustStore } from './certificates/trust-store.ts';
 import type { Database } from './database/database.ts';
 import type { EventBus } from './events/event-bus.ts';
-import type { Networks } from './networks/networks.ts';
+import type { NetworkControl, Networks } from './networks/networks.ts';
 import type { Operations } from './operations/operation.ts';
 import type { StatePaths } from './paths.ts';
-import type { Pools } from './pools/pools.ts';
+import type { PoolRegistry } from './pools/pools.ts';
 import type { Runtime } from './runtime/runtime.ts';
+import type { ServerSettings } from './settings/server-settings.ts';
 import type { Settings } from './settings/settings.ts';
 
 /** The daemon's services. Each use case takes a `Pick` of them; only main.ts builds the whole. */
@@ -19,13 +21,21 @@ export interface Services {
   readonly operations: Operations;
   readonly locks: KeyedLock;
   readonly paths: StatePaths;
-  readonly pools: Pools;
+  readonly pools: PoolRegistry;
   readonly networks: Networks;
+  readonly networkControl: NetworkControl;
   readonly runtime: Runtime;
   readonly settings: Settings;
   readonly identity: ServerIdentity;
+  readonly administration: Administration;
   readonly control: DaemonControl;
   readonly log: Log;
+}
+
+/** What only the routes of certificates and server config change. */
+export interface Administration {
+  readonly trust: TrustStore;
+  readonly settings: ServerSettings;
 }
 
 /** The server's own certificate. */

@@ -1,0 +1,54 @@
+// What the file server does; each function answers its request. Paths are absolute inside the instance.
+#pragma once
+
+#include "message.h"
+
+enum file_operation {
+    FILE_STAT = 1,
+    FILE_READ = 2,
+    FILE_READ_LINK = 3,
+    FILE_LIST = 4,
+    FILE_WRITE = 5,
+    FILE_MAKE_DIRECTORY = 6,
+    FILE_MAKE_LINK = 7,
+    FILE_REMOVE = 8,
+};
+
+/// Stands for "leave as it is" in owner fields.
+static const uint32_t KEEP = UINT32_MAX;
+
+struct owner {
+    uint32_t uid, gid, mode;
+};
+
+/// Reply to FILE_STAT, and before the content of FILE_READ.
+struct file_entry {
+    uint32_t mode, uid, gid, reserved;
+    int64_t size, modified;
+};
+
+/// Fields: u32 follow, string path. Replies with a file_entry.
+void file_stat(int socket, const struct request *request);
+/// Fields: string path. Replies with a file_entry and a descriptor: the file, or a pipe that its content comes through
+/// where the file system could hang its reader. May fork.
+void file_read(int socket, const struct request *request);
+/// Fields: string path. Replies with the target.
+void file_read_link(int socket, const struct request *request);
+/// Fields: string path. Replies with NUL-separated names, in several parts when there are many.
+void file_list(int socket, const struct request *request);
+/// Fields: u32 append, owner, string path; descriptors: the content's pipe, and a pipe that gives one byte when the
+/// content is complete (it ends without when the writer gave up, and then nothing is changed).
+void file_write(int socket, const struct request *request);
+/// Fields: owner, string path. Succeeds when the directory is there.
+void file_make_directory(int socket, const struct request *request);
+/// Fields: string path, string target.
+void file_make_link(int socket, const struct request *request);
+/// Fields: u32 recursive, string path.
+void file_remove(int socket, const struct request *request);
+
+/// Reads uid, gid and mode.
+struct owner read_owner(struct reader *reader);
+/// Gives `file` the members that are not KEEP. Returns 0 or -1.
+int set_owner(int file, const struct owner *owner);
+/// Sends what errno says.
+void answer_failure(int socket, const struct request *request, const char *stage);

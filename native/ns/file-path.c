@@ -1,0 +1,76 @@
+#define _GNU_SOURCE
+#include "file-path.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "system.h"
+
+static int descriptors = -1;
+
+int remember_descriptors(void) {
+    descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return descriptors < 0 ? -1 : 0;
+}
+
+int reopen(int path_descriptor, int flags) {
+    char name[16];
+    snprintf(name, sizeof name, "%d", path_descriptor);
+    return openat(descriptors, name, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+int open_path(const char *path, bool follow, struct stat *status) {
+    int descriptor = open_plain(AT_FDCWD, path, (uint64_t)(O_PATH | (follow ? 0 : O_NOFOLLOW)), 0, 0);
+    if (descriptor < 0) return -1;
+    if (fstat(descriptor, status) == 0) return descriptor;
+    close_descriptor(&descriptor);
+    return -1;
+}
+
+/// Moves `place` on to what `path` names, relative to its present directory.
+static int step(struct place *place, const char *path) {
+    char parent[PATH_MAX];
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    if (length >= sizeof parent) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(parent, path, length);
+    parent[length] = 0;
+    char *slash = strrchr(parent, '/');
+    const char *name = slash ? slash + 1 : parent;
+    if (*name == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (strlen(name) >= sizeof place->name) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(place->name, name);
+    if (slash) slash[slash == parent ? 1 : 0] = 0;
+    int directory = open_plain(place->directory, slash ? parent : ".", O_PATH | O_DIRECTORY, 0, 0);
+    if (directory < 0) return -1;
+    if (place->directory >= 0) close(place->directory);
+    place->directory = directory;
+    return 0;
+}
+
+int open_place(const char *path, bool follow, struct place *place) {
+    place->directory = AT_FDCWD;
+    const char *next = path;
+    char target[PATH_MAX];
+    for (int links = 0; links < 40; links++) {
+        if (step(place, next) < 0) break;
+        if (!follow) return 0;
+        ssize_t length = readlinkat(place->directory, place->name, target, sizeof target - 1);
+        if (length < 0) return 0;
+        target[length] = 0;
+        next = target;
+        errno = ELOOP;
+    }
+    close_descriptor(&place->directory);
+    return -1;
+}

@@ -1,0 +1,25 @@
+// Opens what a path inside the instance names.
+#pragma once
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/// Remembers /proc/self/fd of the host; call before the root changes. Returns 0 or -1.
+int remember_descriptors(void);
+
+/// Opens a regular file whose O_PATH descriptor was checked already, so that nothing else is ever opened.
+int reopen(int path_descriptor, int flags);
+
+/// O_PATH descriptor of what `path` names and its status. The last link is followed only when asked.
+int open_path(const char *path, bool follow, struct stat *status);
+
+/// Directory and name that a path's last part stands for.
+struct place {
+    int directory;
+    char name[256];
+};
+
+/// Resolves all but the last part; with `follow` also links in the last part, so that a dangling one says where to
+/// create. EINVAL when the last part is no name (".", "..", "/").
+int open_place(const char *path, bool follow, struct place *place);

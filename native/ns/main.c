@@ -1,0 +1,46 @@
+// ctr-ns: enters containers on behalf of the daemon. Static, so that it starts fast and runs without the guest's libraries.
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "files.h"
+#include "hook.h"
+#include "self-copy.h"
+#include "serve.h"
+#include "system.h"
+
+static const char usage[] =
+    "usage: ctr-ns serve FD\n"
+    "       ctr-ns files FD running PID START_TIME\n"
+    "       ctr-ns files FD stopped ROOTFS [HOST_BASE SIZE]\n"
+    "       ctr-ns hook SOCKET RUN_DIRECTORY ID NAME\n";
+
+/// Prepares a long-lived process: it ends with the daemon, runs from a sealed copy and holds 0 to 2 and `socket` only.
+static int settle(int socket, char **arguments) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || run_from_sealed_copy(arguments) < 0) return -1;
+    // Keeps processes of a guest, which share this memory until they execute, from being traced or read there.
+    if (prctl(PR_SET_DUMPABLE, 0) < 0) return -1;
+    if (socket < 3 || fcntl(socket, F_SETFD, FD_CLOEXEC) < 0) return -1;
+    if (socket > 3 && sys_close_range(3, (unsigned)socket - 1) < 0) return -1;
+    return sys_close_range((unsigned)socket + 1, ~0U);
+}
+
+int main(int count, char **arguments) {
+    if (count >= 6 && strcmp(arguments[1], "hook") == 0)
+        return hook(arguments[2], arguments[3], arguments[4], arguments[5]);
+    bool serves = count == 3 && strcmp(arguments[1], "serve") == 0;
+    bool has_files = count >= 5 && strcmp(arguments[1], "files") == 0;
+    if (!serves && !has_files) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    int socket = atoi(arguments[2]);
+    if (settle(socket, arguments) < 0) {
+        perror("ctr-ns");
+        return 1;
+    }
+    return serves ? serve(socket) : serve_files(socket, count - 3, arguments + 3);
+}

@@ -1,0 +1,192 @@
+import { createLog, type Log, type LogLevel } from '#base/log.ts';
+import { KeyedLock } from '#base/keyed-lock.ts';
+import { loadIdentity } from './certificates/identity.ts';
+import { TrustStore } from './certificates/trust-store.ts';
+import { initialSchema } from './database/migrations/001-initial.ts';
+import { localSchema } from './database/migrations/local-001-initial.ts';
+import { SqliteDatabase } from './database/sqlite.ts';
+import { LocalEventBus } from './events/bus.ts';
+import { buildApp } from './http/app.ts';
+import { authenticate } from './http/authenticate.ts';
+import { Listeners } from './http/listeners.ts';
+import { routes, upgradeRoutes } from './http/routes.ts';
+import { upgradeHandler } from './http/upgrade.ts';
+import { logSink } from './log-sink.ts';
+import { LocalOperations } from './operations/local-operations.ts';
+import type { StatePaths } from './paths.ts';
+import type { DaemonControl, Services } from './services.ts';
+import { ServerSettings } from './settings/server-settings.ts';
+import { holdStateDirectory, type HeldDirectory } from './state-directory.ts';
+
+const stopDeadlineMs = 10_000;
+// time for the answer to a shutdown request to leave
+const answerMs = 50;
+
+/** What this daemon builds itself, before the parts that drive the kernel. */
+export type CoreServices = Omit<Services, 'pools' | 'networks' | 'networkControl' | 'runtime'>;
+
+/** Parts that drive the kernel, and what start and shutdown do with them. main.ts gives them. */
+export interface Equipment {
+  readonly build: (core: CoreServices) => Promise<Pick<Services, 'pools' | 'networks' | 'networkControl' | 'runtime'>>;
+  /** in order, after the API listens; a step that fails is logged and the next one runs */
+  readonly startSteps: readonly StartStep[];
+  readonly stopInstances: (services: Services, options: StopOptions) => Promise<void>;
+  /** uid of the process at the other end of a connected unix socket */
+  readonly peerUid: (descriptor: number) => number;
+}
+
+export interface StartStep {
+  /** such as "mounting the storage pools" */
+  readonly what: string;
+  readonly run: (services: Services) => Promise<void>;
+}
+
+export interface StopOptions {
+  readonly force: boolean;
+  readonly timeoutMs: number;
+}
+
+export interface DaemonOptions {
+  readonly paths: StatePaths;
+  readonly logFile?: string;
+  readonly logLevel: LogLevel;
+  /** group that may open the API socket */
+  readonly socketGid: number;
+}
+
+/** The daemon's life: hold the directory, open the databases, listen, then bring up the rest in the background. */
+export class Daemon implements DaemonControl {
+  readonly #equipment: Equipment;
+  readonly #directory: HeldDirectory;
+  readonly #core: CoreServices;
+  #services: Services | undefined;
+  #listeners: Listeners | undefined;
+  #ready: Promise<void> = Promise.resolve();
+  #shutdown: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  shuttingDown = false;
+  /** resolves when a shutdown is over and its caller has its answer */
+  readonly ended: Promise<void>;
+  #end = (): void => undefined;
+
+  private constructor(equipment: Equipment, directory: HeldDirectory, core: (control: DaemonControl) => CoreServices) {
+    this.#equipment = equipment;
+    this.#directory = directory;
+    this.#core = core(this);
+    this.ended = new Promise(resolve => (this.#end = resolve));
+  }
+
+  /** Resolves when the API answers. */
+  static async start(options: DaemonOptions, equipment: Equipment): Promise<Daemon> {
+    const { paths } = options;
+    const events = new LocalEventBus();
+    const file = options.logFile;
+    const log = createLog(logSink({ ...(file !== undefined && { file }), level: options.logLevel, events }));
+    const directory = await holdStateDirectory(paths);
+    const [database, localDatabase, identity] = await Promise.all([
+      SqliteDatabase.open({ file: paths.globalDatabase, migrations: [initialSchema] }),
+      SqliteDatabase.open({ file: paths.localDatabase, migrations: [localSchema], readers: 1 }),
+      loadIdentity(paths),
+    ]);
+    const settings = new ServerSettings({ database, localDatabase });
+    const trust = new TrustStore(database);
+    await Promise.all([settings.load(), trust.load()]);
+    const daemon = new Daemon(equipment, directory, control => ({
+      database,
+      localDatabase,
+      events,
+      operations: new LocalOperations({ events, log }),
+      locks: new KeyedLock(),
+      paths,
+      settings,
+      identity,
+      administration: { trust, settings },
+      control,
+      log,
+    }));
+    await daemon.#listen(options.socketGid);
+    return daemon;
+  }
+
+  get log(): Log {
+    return this.#core.log;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#listeners?.addresses ?? [];
+  }
+
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  async applyListeners(httpsAddress: string): Promise<void> {
+    await this.#listeners?.openHttps(httpsAddress);
+  }
+
+  shutdown(options: StopOptions): Promise<void> {
+    this.shuttingDown = true;
+    this.#shutdown ??= this.#stopInstances(options);
+    return this.#shutdown;
+  }
+
+  /** Ends the daemon; containers keep running. Resolves when the process may exit. */
+  stop(): Promise<void> {
+    this.shuttingDown = true;
+    this.#stopping ??= this.#close();
+    return this.#stopping;
+  }
+
+  async #listen(gid: number): Promise<void> {
+    const services: Services = { ...this.#core, ...(await this.#equipment.build(this.#core)) };
+    this.#services = services;
+    const { trust } = services.administration;
+    const { peerUid } = this.#equipment;
+    const parts = {
+      services,
+      routes,
+      upgrades: upgradeRoutes,
+      authenticate: (request: Parameters<typeof authenticate>[0]) => authenticate(request, { trust, peerUid }),
+    };
+    const app = await buildApp(parts);
+    this.#listeners = new Listeners({ app, upgrade: upgradeHandler(parts), identity: services.identity });
+    await this.#listeners.openUnix(services.paths.socket, gid);
+    this.#ready = this.#bringUp(services);
+  }
+
+  async #bringUp(services: Services): Promise<void> {
+    await this.#step('opening core.https_address', () =>
+      this.applyListeners(services.settings.get('core.https_address') ?? ''),
+    );
+    for (const { what, run } of this.#equipment.startSteps) await this.#step(what, () => run(services));
+    this.log.info('The daemon is ready');
+  }
+
+  async #step(what: string, run: () => Promise<void>): Promise<void> {
+    if (this.shuttingDown) return;
+    try {
+      await run();
+    } catch (error) {
+      this.log.error(`Failed ${what}`, { error });
+    }
+  }
+
+  async #stopInstances(options: StopOptions): Promise<void> {
+    await this.#ready;
+    if (this.#services) await this.#equipment.stopInstances(this.#services, options);
+    setTimeout(this.#end, answerMs);
+  }
+
+  async #close(): Promise<void> {
+    const deadline = setTimeout(() => {
+      this.log.warning('Ended before all work did');
+      process.exit(0);
+    }, stopDeadlineMs);
+    await this.#core.operations.close();
+    await this.#listeners?.close();
+    await this.#services?.runtime.close();
+    await Promise.all([this.#core.database.close(), this.#core.localDatabase.close()]);
+    await this.#directory.release();
+    clearTimeout(deadline);
+  }
+}

@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http';
+import { defaultProject } from '#api/common.ts';
+import { ApiError, notFound } from '#api/error.ts';
+import type { Database } from '../database/database.ts';
+import type { Access, Caller } from './route.ts';
+
+/** Throws "permission-denied" unless the caller may use a route of this access with this project. */
+export function authorize(access: Access, caller: Caller, project: string): void {
+  if (access === 'open' || caller.admin) return;
+  if (!caller.trusted) throw new ApiError('permission-denied', 'Not authorized');
+  if (access === 'trusted') return;
+  if (access === 'admin')
+    throw new ApiError('permission-denied', 'Not authorized: this certificate is restricted to projects');
+  if (caller.projects && !caller.projects.includes(project))
+    throw new ApiError('permission-denied', `Not authorized: this certificate may not use project "${project}"`);
+}
+
+/** Throws "not-found" for an unknown project; strangers are not told which ones exist. */
+export async function checkProject(database: Database, caller: Caller, project: string): Promise<void> {
+  if (project === defaultProject || !caller.trusted) return;
+  const row = await database.read(reader => reader.get('SELECT id FROM projects WHERE name = ?', [project]));
+  if (!row) throw notFound('Project', project);
+}
+
+/** Throws "permission-denied" for requests that a web page of another origin makes a browser send. */
+export function refuseOtherOrigins({ headers }: IncomingMessage): void {
+  const site = headers['sec-fetch-site'];
+  const { origin, host } = headers;
+  const foreign = origin !== undefined && origin !== `https://${host ?? ''}` && origin !== `http://${host ?? ''}`;
+  if (site === 'cross-site' || site === 'same-site' || foreign)
+    throw new ApiError('permission-denied', 'Requests from web pages of other origins are refused');
+}
+
+/** While the daemon stops, only looking and following is left. */
+export function refuseWhileStopping(shuttingDown: boolean, method: string, path: string): void {
+  if (!shuttingDown || method === 'GET' || method === 'HEAD') return;
+  if (path === '/1.0' || /^\/(1\.0\/(events|operations)|internal)(\/|$)/.test(path)) return;
+  throw new ApiError('unavailable', 'The daemon is shutting down');
+}

@@ -1,0 +1,1 @@
+export const apiExtensions: readonly string[] = ['etag', 'patch'];

@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http';
+import { defaultProject } from '#api/common.ts';
+import { ApiError } from '#api/error.ts';
+import { hasControlCharacters } from '#base/names.ts';
+import type { ApiRequest, Caller } from './route.ts';
+
+interface RequestParts {
+  readonly raw: IncomingMessage;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: string;
+  readonly caller: Caller;
+  readonly signal: () => AbortSignal;
+}
+
+/** The request as routes see it, still without its body. */
+export function apiRequest({ raw, params, query: text, caller, signal }: RequestParts): Omit<ApiRequest, 'body'> {
+  const query = parseQuery(text);
+  const project = query['project'] ?? '';
+  return {
+    method: raw.method ?? 'GET',
+    params,
+    query,
+    headers: raw.headers as Readonly<Record<string, string | undefined>>,
+    stream: raw,
+    project: project === '' ? defaultProject : project,
+    caller,
+    get signal(): AbortSignal {
+      return signal();
+    },
+    raw,
+  };
+}
+
+function parseQuery(text: string): Readonly<Record<string, string>> {
+  const query = Object.create(null) as Record<string, string>;
+  for (const [key, value] of new URLSearchParams(text)) {
+    if (hasControlCharacters(value))
+      throw new ApiError('invalid-argument', `Invalid "${key}": must not hold control characters`);
+    if (!Object.hasOwn(query, key)) query[key] = value;
+  }
+  return query;
+}

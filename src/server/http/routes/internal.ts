@@ -1,0 +1,72 @@
+import { ApiError, invalid } from '#api/error.ts';
+import type { Database } from '../../database/database.ts';
+import { dumpSql, runSql } from '../../database/sql-text.ts';
+import type { Services } from '../../services.ts';
+import { type Route, sync } from '../route.ts';
+
+const defaultStopMs = 5 * 60_000;
+
+/** What our own command line asks of the daemon beside the API. */
+export const internalRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/internal/ready',
+    access: 'admin',
+    handle: async ({ control }) => {
+      const ready = await Promise.race([control.ready().then(() => true), Promise.resolve(false)]);
+      if (!ready) throw new ApiError('unavailable', 'The daemon is not ready yet');
+      return sync();
+    },
+  },
+  {
+    method: 'PUT',
+    path: '/internal/shutdown',
+    access: 'admin',
+    handle: async ({ control }, { query }) => {
+      const force = query['force'] === 'true' || query['force'] === '1';
+      await control.shutdown({ force, timeoutMs: stopTimeoutMs(query['timeout']) });
+      return sync();
+    },
+  },
+  {
+    method: 'GET',
+    path: '/internal/sql',
+    access: 'admin',
+    handle: async (services, { query }) => {
+      const schemaOnly = query['schema'] === '1' || query['schema'] === 'true';
+      return sync({ text: await dumpSql(databaseOf(services, query['database']), schemaOnly) });
+    },
+  },
+  {
+    method: 'POST',
+    path: '/internal/sql',
+    access: 'admin',
+    body: {
+      type: 'object',
+      properties: { database: { type: 'string' }, query: { type: 'string' } },
+      required: ['database', 'query'],
+    },
+    handle: async (services, request) => {
+      const { database, query } = request.body as { database: string; query: string };
+      try {
+        return sync({ Results: await runSql(databaseOf(services, database), query) });
+      } catch (error) {
+        if (ApiError.is(error)) throw error;
+        throw new ApiError('invalid-argument', `Failed running the SQL: ${(error as Error).message}`, { cause: error });
+      }
+    },
+  },
+];
+
+function databaseOf(services: Services, name: string | undefined): Database {
+  if (name === 'global') return services.database;
+  if (name === 'local') return services.localDatabase;
+  throw invalid('database', 'must be "global" or "local"');
+}
+
+/** Seconds. */
+function stopTimeoutMs(text: string | undefined): number {
+  if (text === undefined || text === '') return defaultStopMs;
+  if (!/^\d{1,6}$/.test(text)) throw invalid('timeout', 'must be a number of seconds');
+  return Number(text) * 1000;
+}

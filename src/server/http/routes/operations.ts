@@ -1,0 +1,97 @@
+import { ApiError, invalid } from '#api/error.ts';
+import type { Operation } from '#api/operation.ts';
+import type { Services } from '../../services.ts';
+import { type ApiRequest, type Route, sync, type UpgradeRoute } from '../route.ts';
+
+export const operationRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/1.0/operations',
+    access: 'trusted',
+    handle: (services, request) =>
+      sync(grouped(visible(services, request), Number(request.query['recursion'] ?? 0) > 0)),
+  },
+  {
+    method: 'GET',
+    path: '/1.0/operations/:id',
+    access: 'trusted',
+    handle: (services, request) => sync(operationOf(services, request)),
+  },
+  {
+    method: 'DELETE',
+    path: '/1.0/operations/:id',
+    access: 'trusted',
+    handle: (services, request) => {
+      services.operations.cancel(operationOf(services, request).id);
+      return sync();
+    },
+  },
+  {
+    method: 'GET',
+    path: '/1.0/operations/:id/wait',
+    access: 'open',
+    handle: async (services, request) => {
+      const id = request.params['id'] ?? '';
+      const { secret } = request.query;
+      if (secret !== undefined && secret !== '') services.operations.checkSecret(id, secret);
+      else operationOf(services, request);
+      return sync(await services.operations.wait(id, timeoutMs(request.query['timeout']), request.signal));
+    },
+  },
+];
+
+export const operationUpgrades: readonly UpgradeRoute[] = [
+  {
+    path: '/1.0/operations/:id/websocket',
+    // whoever knows the secret may connect, as LXD's migration targets do
+    access: 'open',
+    protocol: 'websocket',
+    handle: async ({ operations }, request, upgrade) => {
+      const id = request.params['id'] ?? '';
+      const secret = request.query['secret'] ?? '';
+      if (secret === '') throw new ApiError('permission-denied', 'The query needs the secret of a websocket');
+      operations.checkSecret(id, secret);
+      const socket = await upgrade.websocket();
+      try {
+        operations.connect(id, secret, socket);
+      } catch (error) {
+        socket.close(1008, error instanceof Error ? error.message.slice(0, 120) : '');
+      }
+    },
+  },
+];
+
+/** The operation of the path; strangers and other projects' clients learn nothing about it. */
+function operationOf({ operations }: Services, { params, caller }: ApiRequest): Operation {
+  const id = params['id'] ?? '';
+  if (!caller.trusted) throw new ApiError('permission-denied', 'Not authorized');
+  if (caller.projects && !caller.projects.includes(operations.projectOf(id)))
+    throw new ApiError('not-found', `Operation "${id}" not found`);
+  return operations.get(id);
+}
+
+/** Operations of the request's project, and those of none; of all projects with ?all-projects=true. */
+function visible({ operations }: Services, { query, project, caller }: ApiRequest): readonly Operation[] {
+  const all = query['all-projects'] === 'true' || query['all-projects'] === '1';
+  return operations.list().filter(({ id }) => {
+    const owner = operations.projectOf(id);
+    if (caller.projects && !caller.projects.includes(owner)) return false;
+    return all || owner === '' || owner === project;
+  });
+}
+
+/** By lower-case status; the text of the URLs or whole objects. */
+function grouped(operations: readonly Operation[], whole: boolean): Record<string, unknown[]> {
+  const groups: Record<string, unknown[]> = {};
+  for (const operation of operations)
+    (groups[operation.status.toLowerCase()] ??= []).push(whole ? operation : `/1.0/operations/${operation.id}`);
+  return groups;
+}
+
+/** Seconds; absent and negative mean no limit. */
+function timeoutMs(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^-?\d{1,9}$/.test(text)) throw invalid('timeout', 'must be a number of seconds');
+  const seconds = Number(text);
+  return seconds < 0 ? undefined : seconds * 1000;
+}

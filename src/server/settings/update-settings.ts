@@ -1,0 +1,52 @@
+import type { ConfigMap } from '#api/common.ts';
+import type { Requestor } from '#api/event.ts';
+import { invalid } from '#api/error.ts';
+import { changedKeys, valueProblem } from '#base/config-schema.ts';
+import { Revert } from '#base/revert.ts';
+import { emitLifecycle } from '../events/event-bus.ts';
+import type { Services } from '../services.ts';
+import { secretKeys, serverKeys } from './config-keys.ts';
+import { hashPassword } from './password.ts';
+import type { ServerSettings } from './server-settings.ts';
+
+type Uses = Pick<Services, 'control' | 'events' | 'locks' | 'log'> & { readonly settings: ServerSettings };
+
+interface SettingsUpdate {
+  /** the new config from the current one, as users see them; throws when the client saw another state */
+  readonly change: (visible: ConfigMap) => ConfigMap;
+  readonly requestor: Requestor;
+}
+
+/** Changes the server's config. A new HTTPS address answers when this resolves, or nothing has changed. */
+export async function updateSettings(services: Uses, { change, requestor }: SettingsUpdate): Promise<void> {
+  const { control, events, locks, log, settings } = services;
+  using _lock = await locks.hold('server-config', 'update');
+  const before = settings.stored;
+  const after = await withSecrets(change(settings.visible), before);
+  const changed = changedKeys(before, after);
+  for (const key of changed) {
+    const problem = valueProblem(serverKeys, key, after[key] ?? '');
+    if (problem) throw invalid(key, problem);
+  }
+  if (changed.length === 0) return;
+  await using revert = new Revert(log);
+  if (changed.includes('core.https_address')) {
+    revert.add('moving the HTTPS listener', () => control.applyListeners(before['core.https_address'] ?? ''));
+    await control.applyListeners(after['core.https_address'] ?? '');
+  }
+  await settings.save(after);
+  revert.commit();
+  emitLifecycle(events, 'config-updated', '/1.0', { requestor });
+}
+
+/** Secrets come back as "true" from clients that edit what they read: those keep the stored hash. */
+async function withSecrets(config: ConfigMap, stored: ConfigMap): Promise<ConfigMap> {
+  const result: Record<string, string> = { ...config };
+  for (const key of secretKeys) {
+    const value = result[key];
+    if (value === undefined || value === '') continue;
+    const kept = value === 'true' ? stored[key] : undefined;
+    result[key] = kept ?? (await hashPassword(value));
+  }
+  return result;
+}
