@@ -1,6 +1,8 @@
 import type { Route, UpgradeRoute } from './route.ts';
 import { certificateRoutes } from './routes/certificates.ts';
 import { eventUpgrades } from './routes/events.ts';
+import { imageAliasRoutes } from './routes/image-aliases.ts';
+import { imageRoutes } from './routes/images.ts';
 import { internalRoutes } from './routes/internal.ts';
 import { operationRoutes, operationUpgrades } from './routes/operations.ts';
 import { projectRoutes } from './routes/projects.ts';
@@ -15,6 +17,9 @@ export const routes: readonly Route[] = [
   ...certificateRoutes,
   ...operationRoutes,
   ...projectRoutes,
+  // before images, so that "aliases" is no fingerprint
+  ...imageAliasRoutes,
+  ...imageRoutes,
   ...resourceRoutes,
   ...storagePoolRoutes,
   ...warningRoutes,
