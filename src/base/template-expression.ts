@@ -17,7 +17,8 @@ export class TemplateError extends Error {
 
 export type Expression = (context: TemplateContext) => TemplateValue;
 
-const token = /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(\d{1,15}(?:\.\d{1,15})?)|([A-Za-z_][A-Za-z0-9_]*)|(==|!=|<=|>=|&&|\|\||[<>!().,:|[\]]))/y;
+const token =
+  /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(\d{1,15}(?:\.\d{1,15})?)|([A-Za-z_][A-Za-z0-9_]*)|(==|!=|<=|>=|&&|\|\||[<>!().,:|[\]]))/y;
 const maxTokens = 1000;
 const maxDepth = 50;
 

@@ -1,4 +1,11 @@
-import { parseExpression, TemplateError, truthy, valueText, type Expression, type TemplateContext } from './template-expression.ts';
+import {
+  parseExpression,
+  TemplateError,
+  truthy,
+  valueText,
+  type Expression,
+  type TemplateContext,
+} from './template-expression.ts';
 
 export { TemplateError, type TemplateContext, type TemplateObject, type TemplateValue } from './template-expression.ts';
 
@@ -57,7 +64,10 @@ function parse(template: string): Node[] {
       const top = open.at(-1);
       if (word === 'if') {
         const inner: Node[] = [];
-        const node: Extract<Node, { kind: 'if' }> = { kind: 'if', branches: [{ condition: parseExpression(rest), body: inner }] };
+        const node: Extract<Node, { kind: 'if' }> = {
+          kind: 'if',
+          branches: [{ condition: parseExpression(rest), body: inner }],
+        };
         body.push(node);
         if (open.push({ node, closed: false }) > maxDepth) throw new TemplateError('"if" is nested too deeply');
         body = inner;
@@ -69,7 +79,8 @@ function parse(template: string): Node[] {
       } else if (word === 'endif' && rest === '' && top) {
         open.pop();
         body = open.at(-1)?.node.branches.at(-1)?.body ?? root;
-      } else throw new TemplateError(`The tag ${JSON.stringify(tag.text.slice(0, 50))} is not known or not allowed there`);
+      } else
+        throw new TemplateError(`The tag ${JSON.stringify(tag.text.slice(0, 50))} is not known or not allowed there`);
     }
   }
   if (open.length > 0) throw new TemplateError('An "if" has no "endif"');

@@ -53,7 +53,7 @@ export function writeBeneath(
       regularStat(file, path);
       if (existing === undefined) fchmodSync(file, 0o644); // whatever the umask is
       ftruncateSync(file, 0);
-      for (let written = 0; written < content.length; ) written += writeSync(file, content, written);
+      for (let written = 0; written < content.length;) written += writeSync(file, content, written);
     } finally {
       closeSync(file);
     }

@@ -9,7 +9,7 @@ export function filterImages(images: readonly Image[], filter: string): readonly
   if (filter.length > maxFilter) throw refused('is too long');
   const words = filter.match(/"[^"]*"|\S+/g) ?? [];
   const clauses: { readonly joined: string; readonly test: (image: Image) => boolean }[] = [];
-  for (let index = 0; index < words.length; ) {
+  for (let index = 0; index < words.length;) {
     let joined = 'and';
     if (clauses.length > 0) {
       joined = words[index++] ?? '';
@@ -26,7 +26,10 @@ export function filterImages(images: readonly Image[], filter: string): readonly
     clauses.push({ joined, test: image => (textOf(image, field).toLowerCase() === wanted) === equal });
   }
   return images.filter(image =>
-    clauses.reduce((result, { joined, test }) => (joined === 'or' ? result || test(image) : result && test(image)), true),
+    clauses.reduce(
+      (result, { joined, test }) => (joined === 'or' ? result || test(image) : result && test(image)),
+      true,
+    ),
   );
 }
 
@@ -36,7 +39,10 @@ function textOf(image: Image, field: string): string {
   if (!Object.hasOwn(image, first)) return '';
   let value: unknown = image[first as keyof Image];
   if (rest !== undefined)
-    value = value !== null && typeof value === 'object' && Object.hasOwn(value, rest) ? (value as Record<string, unknown>)[rest] : '';
+    value =
+      value !== null && typeof value === 'object' && Object.hasOwn(value, rest)
+        ? (value as Record<string, unknown>)[rest]
+        : '';
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
 

@@ -9,7 +9,10 @@ export interface ImageFiles {
 }
 
 /** Where the files of an image are. The fingerprint is checked here once more: it becomes part of a path. */
-export function imageFiles(paths: StatePaths, image: { readonly fingerprint: string; readonly split: boolean }): ImageFiles {
+export function imageFiles(
+  paths: StatePaths,
+  image: { readonly fingerprint: string; readonly split: boolean },
+): ImageFiles {
   if (!/^[0-9a-f]{64}$/.test(image.fingerprint))
     throw new Error(`"${image.fingerprint}" is not the fingerprint of an image`);
   const main = path.join(paths.images, image.fingerprint);

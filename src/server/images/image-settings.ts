@@ -54,14 +54,23 @@ export function checkProperties(properties: Readonly<Record<string, string>>): v
   const entries = Object.entries(properties);
   if (entries.length > maxProperties) throw invalid('properties', `must be at most ${String(maxProperties)}`);
   for (const [key, value] of entries)
-    if (key === '' || key.length > 255 || value.length > 65_536 || hasControlCharacters(key) || hasControlCharacters(value))
+    if (
+      key === '' ||
+      key.length > 255 ||
+      value.length > 65_536 ||
+      hasControlCharacters(key) ||
+      hasControlCharacters(value)
+    )
       throw invalid('properties', `"${key.slice(0, 50)}" is empty, too long or holds control characters`);
 }
 
 export function checkAliasName(name: string): void {
   const wrong = name === '' || name.length > 255 || hasControlCharacters(name) || /\s/.test(name);
   if (wrong || name.split('/').some(part => part === '' || part === '.' || part === '..'))
-    throw invalid('name', 'an alias is up to 255 characters without white space, and no part of it is empty, "." or ".."');
+    throw invalid(
+      'name',
+      'an alias is up to 255 characters without white space, and no part of it is empty, "." or ".."',
+    );
 }
 
 /** RFC 3339 time as stored, LXD's zero for "never". */

@@ -53,7 +53,8 @@ export async function importImage(
   using _lock = await services.locks.hold(imageLock(fingerprint), 'import', context.signal);
   const owner = await services.database.read(async reader => {
     const imageProject = await imageProjectOf(reader, project);
-    if (await findImage(reader, imageProject, fingerprint)) throw alreadyExists('Image with same fingerprint', fingerprint);
+    if (await findImage(reader, imageProject, fingerprint))
+      throw alreadyExists('Image with same fingerprint', fingerprint);
     return imageProject;
   });
   const metadata = await readArchiveMetadata(received.main, context.signal);
@@ -83,7 +84,8 @@ export async function importImage(
   revert.add('placing the files of the image', () => removeUnusedFiles(services, image));
 
   await services.database.write(async tx => {
-    for (const { name, description } of settings.aliases) await insertAlias(tx, owner, { name, description, imageId: id });
+    for (const { name, description } of settings.aliases)
+      await insertAlias(tx, owner, { name, description, imageId: id });
     await markImageReady(tx, id);
   });
   revert.commit();

@@ -115,7 +115,8 @@ function properties(value: unknown, field: string): Readonly<Record<string, stri
   if (entries.length > maxEntries) throw refused(field, `has more than ${String(maxEntries)} entries`);
   const result = Object.create(null) as Record<string, string>;
   for (const [key, entry] of entries) {
-    if (key.length > 255 || hasControlCharacters(key)) throw refused(field, 'a key is too long or holds control characters');
+    if (key.length > 255 || hasControlCharacters(key))
+      throw refused(field, 'a key is too long or holds control characters');
     const text = entry === null ? '' : scalar(entry, `${field}.${key}`);
     if (text.length > 65_536) throw refused(`${field}.${key}`, 'is too long');
     result[key] = text;

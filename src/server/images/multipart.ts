@@ -38,7 +38,7 @@ export async function* readMultipart(body: AsyncIterable<Buffer>, boundary: stri
 
 async function readHeader(input: Input): Promise<ReadonlyMap<string, string>> {
   const fields = new Map<string, string>();
-  for (let left = maxHeader; ; ) {
+  for (let left = maxHeader; ;) {
     const line = await input.line(left);
     left -= line.length + 2;
     if (line === '') return fields;

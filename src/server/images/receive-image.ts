@@ -58,7 +58,8 @@ export async function receiveImage(
       filename ||= part.filename ?? '';
       count += 1;
     }
-    if (count !== 2) throw new ApiError('invalid-argument', 'Invalid body: both parts "metadata" and "rootfs" are required');
+    if (count !== 2)
+      throw new ApiError('invalid-argument', 'Invalid body: both parts "metadata" and "rootfs" are required');
     return { main, rootfs, fingerprint: hash.digest('hex'), size, filename };
   } catch (error) {
     await rm(main, { force: true });
@@ -84,9 +85,12 @@ async function store(body: AsyncIterable<Buffer>, file: string, hash: Hash, limi
   for await (const chunk of body) {
     size += chunk.length;
     if (size > allowed)
-      throw new ApiError('out-of-space', `The image is larger than the ${formatSize(allowed)} that are allowed or free`);
+      throw new ApiError(
+        'out-of-space',
+        `The image is larger than the ${formatSize(allowed)} that are allowed or free`,
+      );
     hash.update(chunk);
-    for (let written = 0; written < chunk.length; )
+    for (let written = 0; written < chunk.length;)
       written += (await handle.write(chunk, written, chunk.length - written)).bytesWritten;
   }
   if (size === 0) throw new ApiError('invalid-argument', 'The image is empty');

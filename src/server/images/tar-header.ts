@@ -72,7 +72,7 @@ export function parseHeader(block: Buffer): RawHeader {
 /** Records of a pax extended header: "LENGTH KEY=VALUE\n" each. */
 export function parsePax(body: Buffer): ReadonlyMap<string, string> {
   const records = new Map<string, string>();
-  for (let start = 0; start < body.length; ) {
+  for (let start = 0; start < body.length;) {
     const space = body.indexOf(0x20, start);
     const length = Number(body.toString('latin1', start, Math.max(space, start)));
     const end = start + length;
@@ -114,7 +114,8 @@ export function memberOf(header: RawHeader, { pax, longName, longLink }: Extensi
 
 function refuseClimbing(name: string): void {
   if (name.includes('\0')) throw malformed('a name holds a NUL');
-  if (name.split('/').includes('..')) throw malformed(`the name ${JSON.stringify(name.slice(0, 200))} climbs out of it`);
+  if (name.split('/').includes('..'))
+    throw malformed(`the name ${JSON.stringify(name.slice(0, 200))} climbs out of it`);
 }
 
 function trimName(name: string): string {
@@ -146,7 +147,10 @@ function number(block: Buffer, start: number, length: number): number {
     if (!Number.isSafeInteger(value)) throw malformed('a number in a header is out of range');
     return value;
   }
-  const digits = field.toString('latin1').replace(/[\0 ]+$/, '').trimStart();
+  const digits = field
+    .toString('latin1')
+    .replace(/[\0 ]+$/, '')
+    .trimStart();
   if (!/^[0-7]*$/.test(digits)) throw malformed('a number in a header is wrong');
   return digits === '' ? 0 : Number.parseInt(digits, 8);
 }

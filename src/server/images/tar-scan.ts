@@ -166,7 +166,10 @@ export class TarScan extends Transform {
 
   #checkBytes(bytes: number): void {
     if (bytes <= this.#limits.bytes) return;
-    throw new ApiError('out-of-space', `The archive unpacks to more than the ${formatSize(this.#limits.bytes)} allowed`);
+    throw new ApiError(
+      'out-of-space',
+      `The archive unpacks to more than the ${formatSize(this.#limits.bytes)} allowed`,
+    );
   }
 }
 

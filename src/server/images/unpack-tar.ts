@@ -24,7 +24,11 @@ export interface UnpackStep extends UnpackOptions {
 }
 
 /** Unpacks an archive into an existing folder. */
-export async function unpackTar(file: string, folder: string, { signal, onProgress, limits, judge }: UnpackStep): Promise<void> {
+export async function unpackTar(
+  file: string,
+  folder: string,
+  { signal, onProgress, limits, judge }: UnpackStep,
+): Promise<void> {
   const failing = new AbortController();
   const stop = signal ? AbortSignal.any([signal, failing.signal]) : failing.signal;
   const scan = new TarScan(limits, {
@@ -102,7 +106,9 @@ export async function allOrStop(stop: AbortController, work: readonly Promise<un
 function unpackError(error: unknown): unknown {
   if (!(error instanceof CommandError)) return error;
   if (/No space left|quota exceeded/i.test(error.stderr))
-    return new ApiError('out-of-space', 'Failed unpacking the image: no space is left in the storage pool', { cause: error });
+    return new ApiError('out-of-space', 'Failed unpacking the image: no space is left in the storage pool', {
+      cause: error,
+    });
   return new ApiError('invalid-argument', `Failed unpacking the image: ${error.message}`, { cause: error });
 }
 

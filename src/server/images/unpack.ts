@@ -35,7 +35,7 @@ export async function unpackImage(
     }
     await checkOwnNames(folder);
   } catch (error) {
-    for (const name of ['rootfs', 'templates', 'metadata.yaml'])
+    for (const name of ['rootfs', 'templates', 'metadata.yaml', 'packages.txt'])
       await rm(path.join(folder, name), { recursive: true, force: true });
     options.signal?.throwIfAborted();
     throw error;
@@ -51,10 +51,10 @@ function judgeOwnNames(): (member: TarMember) => void {
       throw malformed(`"${name.slice(0, 200)}" must not be in an image as a ${type.replace('-', ' ')}`);
     };
     if (first === '' && type !== 'folder') refuse();
-    if (first === 'metadata.yaml' && (inside || type !== 'file')) refuse();
+    if ((first === 'metadata.yaml' || first === 'packages.txt') && (inside || type !== 'file')) refuse();
     if ((first === 'rootfs' || first === 'templates') && !inside && type !== 'folder') refuse();
     if (first === 'templates' && inside && type !== 'file' && type !== 'folder') refuse();
-    if (!['', 'metadata.yaml', 'rootfs', 'templates'].includes(first ?? '')) refuse();
+    if (!['', 'metadata.yaml', 'packages.txt', 'rootfs', 'templates'].includes(first ?? '')) refuse();
   };
 }
 
@@ -75,4 +75,3 @@ async function limitsOf(folder: string, { limits }: UnpackOptions): Promise<TarL
   const allowed = { ...defaultLimits, ...limits };
   return { ...allowed, bytes: Math.min(allowed.bytes, bavail * bsize) };
 }
-
