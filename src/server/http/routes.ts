@@ -1,6 +1,10 @@
 import type { Route, UpgradeRoute } from './route.ts';
 import { certificateRoutes } from './routes/certificates.ts';
 import { eventUpgrades } from './routes/events.ts';
+import { instanceRoutes } from './routes/instances.ts';
+import { instanceStateRoutes } from './routes/instance-state.ts';
+import { profileRoutes } from './routes/profiles.ts';
+import { snapshotRoutes } from './routes/snapshots.ts';
 import { internalRoutes } from './routes/internal.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { operationRoutes, operationUpgrades } from './routes/operations.ts';
@@ -20,6 +24,10 @@ export const routes: readonly Route[] = [
   ...resourceRoutes,
   ...storagePoolRoutes,
   ...warningRoutes,
+  ...instanceRoutes,
+  ...instanceStateRoutes,
+  ...snapshotRoutes,
+  ...profileRoutes,
   ...internalRoutes,
 ];
 
