@@ -61,7 +61,9 @@ async function parseConfig(file: string, source: string): Promise<unknown> {
     try {
       return parse(source);
     } catch (error) {
-      throw new ApiError('failed-precondition', `Failed reading ${file}: ${(error as Error).message}`, { cause: error });
+      throw new ApiError('failed-precondition', `Failed reading ${file}: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 }
@@ -91,7 +93,9 @@ export async function expandAlias(
     if (!words.every((word, index) => argv[index] === word)) continue;
     const rest = argv.slice(words.length);
     const target = (aliases[name] ?? '').split(' ').filter(word => word !== '');
-    return target.includes('@ARGS@') ? target.flatMap(word => (word === '@ARGS@' ? rest : [word])) : [...target, ...rest];
+    return target.includes('@ARGS@')
+      ? target.flatMap(word => (word === '@ARGS@' ? rest : [word]))
+      : [...target, ...rest];
   }
   return argv;
 }

@@ -136,7 +136,8 @@ function parseEnvelope<T>(text: string, status: number): Envelope<T> {
 
 /** The server's error as it was thrown there; other servers send no code of ours, so theirs is found by the status. */
 function errorOf(envelope: Envelope, status: number): ApiError {
-  const code = envelope.code && envelope.code in errorStatus ? envelope.code : codeOfStatus(envelope.error_code || status);
+  const code =
+    envelope.code && envelope.code in errorStatus ? envelope.code : codeOfStatus(envelope.error_code || status);
   return new ApiError(code, envelope.error || `The server answered with status ${String(status)}`);
 }
 

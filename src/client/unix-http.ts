@@ -104,7 +104,7 @@ async function* readBody(reader: ByteReader, headers: Record<string, string>): A
 }
 
 async function* take(reader: ByteReader, bytes: number): AsyncGenerator<Uint8Array> {
-  for (let left = bytes; left > 0; ) {
+  for (let left = bytes; left > 0;) {
     const part = await reader.some(left);
     if (!part) throw new ApiError('unavailable', 'The connection to the daemon ended in the middle of an answer');
     left -= part.length;

@@ -25,13 +25,18 @@ export async function openSocket(target: Target, path: string): Promise<Socket> 
     });
     socket.once('error', error => reject(connectionError(target, error)));
     socket.once('unexpected-response', (_request, response) => {
-      reject(connectionError(target, new Error(`the websocket was refused with status ${String(response.statusCode)}`)));
+      reject(
+        connectionError(target, new Error(`the websocket was refused with status ${String(response.statusCode)}`)),
+      );
     });
   });
 }
 
 /** Messages of a websocket until it closes. */
-export async function* messagesOf(socket: Socket, signal?: AbortSignal): AsyncGenerator<{ data: Buffer; text: boolean }> {
+export async function* messagesOf(
+  socket: Socket,
+  signal?: AbortSignal,
+): AsyncGenerator<{ data: Buffer; text: boolean }> {
   const queue: { data: Buffer; text: boolean }[] = [];
   let closed = false;
   let wake: () => void = () => undefined;

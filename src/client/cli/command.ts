@@ -113,7 +113,8 @@ export function argumentRange(usage: string): { readonly least: number; readonly
     const opened = word.startsWith('[');
     if (opened) depth += word.split('[').length - word.split(']').length;
     const optional = (opened && !word.startsWith('[<remote')) || (depth > 0 && opened) || depth > 0;
-    if (!opened && depth > 0 && word.includes(']')) depth = Math.max(0, depth + word.split('[').length - word.split(']').length);
+    if (!opened && depth > 0 && word.includes(']'))
+      depth = Math.max(0, depth + word.split('[').length - word.split(']').length);
     if (!optional) least += 1;
     most = word.includes('...') ? Number.POSITIVE_INFINITY : most + 1;
   }

@@ -19,10 +19,8 @@ export const families: Readonly<Record<string, Family>> = {
   copy: { summary: 'Copy instances', load: () => import('./commands/copy.ts'), aliases: ['cp'] },
   delete: { summary: 'Delete instances and snapshots', load: () => import('./commands/delete.ts'), aliases: ['rm'] },
   exec: { summary: 'Execute commands in instances', load: () => import('./commands/exec.ts') },
-  export: { summary: 'Export instance backups', load: () => import('./commands/backup.ts') },
   file: { summary: 'Manage files in instances', load: () => import('./commands/file.ts') },
   image: { summary: 'Manage images', load: () => import('./commands/image.ts') },
-  import: { summary: 'Import instance backups', load: () => import('./commands/backup.ts') },
   info: { summary: 'Show instance or server information', load: () => import('./commands/info.ts') },
   init: {
     summary: 'Create an instance, or set up the server when no image is named',
@@ -37,7 +35,6 @@ export const families: Readonly<Record<string, Family>> = {
   pause: { summary: 'Pause instances', load: () => import('./commands/power.ts') },
   profile: { summary: 'Manage profiles', load: () => import('./commands/profile.ts') },
   project: { summary: 'Look at projects', load: () => import('./commands/project.ts') },
-  publish: { summary: 'Publish instances as images', load: () => import('./commands/publish.ts') },
   query: { summary: 'Send a raw query to the server', load: () => import('./commands/query.ts') },
   remote: { summary: 'Manage the list of remote servers', load: () => import('./commands/remote.ts') },
   rename: { summary: 'Rename instances and snapshots', load: () => import('./commands/copy.ts') },

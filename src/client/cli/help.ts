@@ -29,11 +29,12 @@ function programHelp(): string {
   const listed = Object.entries(families).filter(([, family]) => family.listed !== false);
   return [
     section('Description', ['System containers: full Linux systems that start in a moment']),
-    section('Usage', ['lxd-like <command> [flags]', 'lxd-like daemon [--debug]      (the daemon itself)', 'lxd-like quickstart            (from a bare machine to a first container)']),
-    section(
-      'Available Commands',
-      columns(listed.map(([name, family]) => [name, family.summary])),
-    ),
+    section('Usage', [
+      'lxd-like <command> [flags]',
+      'lxd-like daemon [--debug]      (the daemon itself)',
+      'lxd-like quickstart            (from a bare machine to a first container)',
+    ]),
+    section('Available Commands', columns(listed.map(([name, family]) => [name, family.summary]))),
     flagsSection('Global Flags', Object.values(globalOptions)),
     'Use "lxd-like <command> --help" for more about a command.\n',
   ].join('\n');
@@ -88,7 +89,11 @@ function section(title: string, lines: readonly string[]): string {
 
 function flagsSection(title: string, options: readonly OptionSpec[]): string {
   const rows = options.map((option): [string, string] => {
-    const names = option.names.includes(',') ? option.names.replace(',', ', ') : option.names.startsWith('--') ? `    ${option.names}` : option.names;
+    const names = option.names.includes(',')
+      ? option.names.replace(',', ', ')
+      : option.names.startsWith('--')
+        ? `    ${option.names}`
+        : option.names;
     const implied = option.implied === undefined ? '' : `[="${option.implied}"]`;
     return [`${names}${implied}`, `${option.summary}${fallbackText(option)}`];
   });

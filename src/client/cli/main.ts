@@ -44,7 +44,10 @@ async function runCommandLine(given: readonly string[]): Promise<number> {
 }
 
 /** The words up to the first option, and the rest; options that stand before the first word move behind it. */
-function leadingWords(argv: readonly string[]): { readonly words: readonly string[]; readonly rest: readonly string[] } {
+function leadingWords(argv: readonly string[]): {
+  readonly words: readonly string[];
+  readonly rest: readonly string[];
+} {
   const before: string[] = [];
   let at = 0;
   while (at < argv.length && argv[at]?.startsWith('-')) {
@@ -65,7 +68,8 @@ function commandOf(commands: readonly CommandSpec[], words: readonly string[]): 
     const path = spec.path.split(' ');
     const last = path.length - 1;
     const matches = path.every(
-      (word, index) => words[index] === word || (index === last && index > 0 && spec.aliases?.includes(words[index] ?? '')),
+      (word, index) =>
+        words[index] === word || (index === last && index > 0 && spec.aliases?.includes(words[index] ?? '')),
     );
     if (matches && path.length > (best?.path.split(' ').length ?? 0)) best = spec;
   }
@@ -84,11 +88,13 @@ function wantsHelp(rest: readonly string[], spec: CommandSpec | undefined): bool
 
 function unknownSubcommand(commands: readonly CommandSpec[], words: readonly string[]): ApiError {
   let depth = 0;
-  while (depth < words.length && commands.some(spec => startsWith(spec.path.split(' '), words.slice(0, depth + 1)))) depth += 1;
+  while (depth < words.length && commands.some(spec => startsWith(spec.path.split(' '), words.slice(0, depth + 1))))
+    depth += 1;
   const group = words.slice(0, depth).join(' ');
   const next = [...new Set(commands.flatMap(spec => spec.path.split(' ')[depth] ?? []))];
   const word = words[depth];
-  if (word === undefined) return new ApiError('invalid-argument', `Missing a command after "${group}". See "lxd-like ${group} --help"`);
+  if (word === undefined)
+    return new ApiError('invalid-argument', `Missing a command after "${group}". See "lxd-like ${group} --help"`);
   return new ApiError(
     'invalid-argument',
     `Unknown command "${group} ${word}"${suggestion(word, next)}. See "lxd-like ${group} --help"`,

@@ -58,7 +58,8 @@ function takeLong(
   if (!option) throw unknownOption(spec, byName, name);
   if (option.kind === 'flag') {
     if (given === undefined || given === 'true') result.push(name);
-    else if (given !== 'false') throw new ApiError('invalid-argument', `Invalid value "${given}" for "${name}": true or false`);
+    else if (given !== 'false')
+      throw new ApiError('invalid-argument', `Invalid value "${given}" for "${name}": true or false`);
     return;
   }
   const value = given ?? option.implied ?? queue.shift();
@@ -141,7 +142,10 @@ function valueOf(option: OptionSpec, value: unknown): unknown {
   }
   if (option.kind === 'text') return value;
   if (!/^-?\d{1,15}$/.test(value as string)) {
-    throw new ApiError('invalid-argument', `Invalid value "${value as string}" for "${option.names}": must be a whole number`);
+    throw new ApiError(
+      'invalid-argument',
+      `Invalid value "${value as string}" for "${option.names}": must be a whole number`,
+    );
   }
   return Number(value);
 }

@@ -42,7 +42,9 @@ export class Session {
   namedPath(argument: string): Named & { readonly rest: string | undefined } {
     const { remote, name } = this.named(argument);
     const slash = name.indexOf('/');
-    return slash < 0 ? { remote, name, rest: undefined } : { remote, name: name.slice(0, slash), rest: name.slice(slash + 1) };
+    return slash < 0
+      ? { remote, name, rest: undefined }
+      : { remote, name: name.slice(0, slash), rest: name.slice(slash + 1) };
   }
 
   /** The client of a remote; the default one when undefined. */

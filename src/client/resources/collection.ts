@@ -26,7 +26,9 @@ export class Collection<T, Post = unknown, Put = unknown> {
   }
 
   async list(query: Query = {}): Promise<readonly T[]> {
-    const { metadata } = await this.transport.call<T[] | null>('GET', this.#root, { query: { recursion: 1, ...query } });
+    const { metadata } = await this.transport.call<T[] | null>('GET', this.#root, {
+      query: { recursion: 1, ...query },
+    });
     return metadata ?? [];
   }
 

@@ -9,7 +9,10 @@ export class Images extends Collection<Image, Readonly<Record<string, unknown>>,
     super(transport, '/1.0/images');
   }
 
-  get aliases(): Collection<ImageAliasEntry, { readonly name: string; readonly target: string; readonly description: string }> {
+  get aliases(): Collection<
+    ImageAliasEntry,
+    { readonly name: string; readonly target: string; readonly description: string }
+  > {
     return new Collection(this.transport, '/1.0/images/aliases');
   }
 

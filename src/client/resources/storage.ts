@@ -57,6 +57,8 @@ export class StoragePools extends Collection<StoragePool, StoragePoolsPost, Stor
 
   async volumeUsage(pool: string, type: string, volume: string): Promise<{ used?: number; total?: number }> {
     const path = `${this.volumes(pool, type).path(volume)}/state`;
-    return (await this.transport.call<{ usage: { used?: number; total?: number } | null }>('GET', path)).metadata.usage ?? {};
+    return (
+      (await this.transport.call<{ usage: { used?: number; total?: number } | null }>('GET', path)).metadata.usage ?? {}
+    );
   }
 }

@@ -52,14 +52,18 @@ export const commands: readonly CommandSpec[] = [
     run: (session, [from = '', to = '']) =>
       update(session, aliases => {
         const { [from]: target, ...left } = aliases;
-        if (target === undefined) throw new ApiError('not-found', `Alias "${from}" not found. See "lxd-like alias list"`);
+        if (target === undefined)
+          throw new ApiError('not-found', `Alias "${from}" not found. See "lxd-like alias list"`);
         if (left[to] !== undefined) throw new ApiError('already-exists', `Alias "${to}" already exists`);
         return { ...left, [to]: target };
       }),
   }),
 ];
 
-async function update(session: Session, change: (aliases: ClientConfig['aliases']) => ClientConfig['aliases']): Promise<void> {
+async function update(
+  session: Session,
+  change: (aliases: ClientConfig['aliases']) => ClientConfig['aliases'],
+): Promise<void> {
   const file = remotesFile(session.env);
   const config = await readConfig(file);
   writeConfig(file, { ...config, aliases: change(config.aliases) });

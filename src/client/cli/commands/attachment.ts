@@ -37,7 +37,10 @@ export function attachmentCommands(group: AttachmentOptions): readonly CommandSp
           const [name = '', device = object, more] = rest;
           await change(session, client, holder, name, devices => {
             if (devices[device]) throw new ApiError('already-exists', `Device "${device}" already exists`);
-            return { ...devices, [device]: group.device(pool, object, more ?? (group.words === 1 ? device : undefined)) };
+            return {
+              ...devices,
+              [device]: group.device(pool, object, more ?? (group.words === 1 ? device : undefined)),
+            };
           });
         },
       }),
@@ -51,9 +54,11 @@ export function attachmentCommands(group: AttachmentOptions): readonly CommandSp
           const [name = '', wanted] = rest;
           await change(session, client, holder, name, devices => {
             const found = Object.keys(devices).filter(
-              device => group.matches(devices[device] ?? {}, pool, object) && (wanted === undefined || device === wanted),
+              device =>
+                group.matches(devices[device] ?? {}, pool, object) && (wanted === undefined || device === wanted),
             );
-            if (found.length > 1) throw new ApiError('invalid-argument', `Several devices match: name one of ${found.join(', ')}`);
+            if (found.length > 1)
+              throw new ApiError('invalid-argument', `Several devices match: name one of ${found.join(', ')}`);
             if (found.length === 0) throw new ApiError('not-found', `No device of "${name}" uses "${object}"`);
             return Object.fromEntries(Object.entries(devices).filter(([device]) => device !== found[0]));
           });

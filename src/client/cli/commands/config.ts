@@ -121,7 +121,8 @@ function splitSettings(args: readonly string[]): readonly [string, readonly stri
   const [first = ''] = args;
   if (args.length === 0) throw new ApiError('invalid-argument', 'Name what to set: <key>=<value>');
   const isSetting = first.includes('=') || (args.length === 2 && !args[1]?.includes('=') && first.includes('.'));
-  if (!isSetting && args.length === 1) throw new ApiError('invalid-argument', `Missing a value: use "${first}=<value>"`);
+  if (!isSetting && args.length === 1)
+    throw new ApiError('invalid-argument', `Missing a value: use "${first}=<value>"`);
   return isSetting ? ['', args] : [first, args.slice(1)];
 }
 
@@ -153,4 +154,3 @@ async function change(
   if (plan) await printPlan(session, client, 'PUT', client.instances.path(name), put);
   else await session.finish(instance.save(put), `Changing ${name}`);
 }
-

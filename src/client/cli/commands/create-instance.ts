@@ -113,7 +113,11 @@ async function requestOf(
   options: CreationOptions,
 ): Promise<InstancesPost> {
   const fromInput = await session.inputObject();
-  const profiles = options.noProfiles ? [] : options.profile.length ? options.profile : (fromInput['profiles'] as string[] | undefined);
+  const profiles = options.noProfiles
+    ? []
+    : options.profile.length
+      ? options.profile
+      : (fromInput['profiles'] as string[] | undefined);
   const config = { ...(fromInput['config'] as ConfigMap | undefined), ...parsePairs(options.config) };
   const devices = await devicesOf(client, fromInput['devices'] as DevicesMap | undefined, profiles, options);
   return {
@@ -144,14 +148,21 @@ async function devicesOf(
 
   if (options.storage !== undefined) {
     const all = { ...inherited, ...devices };
-    const [name, root] = Object.entries(all).find(([, device]) => device['type'] === 'disk' && device['path'] === '/') ?? ['root'];
+    const [name, root] = Object.entries(all).find(
+      ([, device]) => device['type'] === 'disk' && device['path'] === '/',
+    ) ?? ['root'];
     devices[name] = { type: 'disk', path: '/', ...root, pool: options.storage };
   }
   if (options.network !== undefined) {
     const network = await client.networks.get(options.network);
     devices['eth0'] = network.managed
       ? { type: 'nic', name: 'eth0', network: options.network }
-      : { type: 'nic', name: 'eth0', nictype: network.type === 'bridge' ? 'bridged' : 'macvlan', parent: options.network };
+      : {
+          type: 'nic',
+          name: 'eth0',
+          nictype: network.type === 'bridge' ? 'bridged' : 'macvlan',
+          parent: options.network,
+        };
   }
   for (const [name, changes] of overrides) devices[name] = { ...(devices[name] ?? inherited[name]), ...changes };
   return devices;

@@ -57,6 +57,9 @@ async function stopBefore(session: Session, target: string, force: boolean): Pro
       `Cannot delete instance "${name}" while it is running: stop it first, or use "lxd-like delete --force ${target}"`,
     );
   }
-  await session.finish(client.instances.changeState(name, { action: 'stop', timeout: -1, force: true }), `Stopping ${name}`);
+  await session.finish(
+    client.instances.changeState(name, { action: 'stop', timeout: -1, force: true }),
+    `Stopping ${name}`,
+  );
   return !instance.ephemeral;
 }

@@ -86,10 +86,16 @@ async function execute(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   };
   try {
-    return await runProgram(client, name, request, { stdin: options.noInput ? undefined : stdin, stdout, stderr }, control => {
-      if (interactive) restore = enterRawMode(session);
-      stopForwarding = forwardSignals(session, control, interactive && stdout.isTTY);
-    });
+    return await runProgram(
+      client,
+      name,
+      request,
+      { stdin: options.noInput ? undefined : stdin, stdout, stderr },
+      control => {
+        if (interactive) restore = enterRawMode(session);
+        stopForwarding = forwardSignals(session, control, interactive && stdout.isTTY);
+      },
+    );
   } finally {
     stopForwarding();
     restore();

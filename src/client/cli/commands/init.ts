@@ -35,7 +35,10 @@ export const commands: readonly CommandSpec[] = [
         return setUpServer(session, options);
       }
       if (options.auto || options.dump || options.preseed) {
-        throw new ApiError('invalid-argument', 'Setting up the server takes no image: leave it out, or leave out the flag');
+        throw new ApiError(
+          'invalid-argument',
+          'Setting up the server takes no image: leave it out, or leave out the flag',
+        );
       }
       return createInstance(session, args, options, false);
     },

@@ -106,7 +106,9 @@ function addresses(instance: InstanceFull, family: 'inet' | 'inet6'): string {
 }
 
 function rootPool(instance: InstanceFull): string {
-  const root = Object.values(instance.expanded_devices).find(device => device['type'] === 'disk' && device['path'] === '/');
+  const root = Object.values(instance.expanded_devices).find(
+    device => device['type'] === 'disk' && device['path'] === '/',
+  );
   return root?.['pool'] ?? '';
 }
 

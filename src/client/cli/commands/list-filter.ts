@@ -61,7 +61,9 @@ function keyMatches(typed: string, name: string): boolean {
   if (typed === name) return true;
   const typedParts = typed.split('.');
   const parts = name.split('.');
-  return typedParts.length === parts.length && typedParts.every((part, index) => parts[index]?.startsWith(part) ?? false);
+  return (
+    typedParts.length === parts.length && typedParts.every((part, index) => parts[index]?.startsWith(part) ?? false)
+  );
 }
 
 function hasAddress(instance: InstanceFull, family: 'inet' | 'inet6', values: Values): boolean {
@@ -87,7 +89,8 @@ function addressBits(address: string): string | undefined {
   const [head = '', tail] = address.split('::', 2);
   const left = head ? head.split(':') : [];
   const right = tail ? tail.split(':') : [];
-  const zeros = tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
+  const zeros =
+    tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
   return bits(
     [...left, ...zeros, ...right].map(group => Number.parseInt(group, 16)),
     16,

@@ -27,14 +27,21 @@ export const commands: readonly CommandSpec[] = [
       const types = options.type.flatMap(type => type.split(','));
       for (const type of types) {
         if (!eventTypes.includes(type as EventType)) {
-          throw new ApiError('invalid-argument', `Invalid event type "${type}": must be one of ${eventTypes.join(', ')}`);
+          throw new ApiError(
+            'invalid-argument',
+            `Invalid event type "${type}": must be one of ${eventTypes.join(', ')}`,
+          );
         }
       }
       const format = options.pretty ? 'pretty' : options.format;
       const { client } = await session.at(target);
       const stopped = new AbortController();
       process.once('SIGINT', () => stopped.abort());
-      const events = client.events({ types: types as EventType[], allProjects: options.allProjects, signal: stopped.signal });
+      const events = client.events({
+        types: types as EventType[],
+        allProjects: options.allProjects,
+        signal: stopped.signal,
+      });
       for await (const event of events) await show(session, event, format, options.loglevel);
       if (!stopped.signal.aborted) throw new ApiError('unavailable', 'The server closed the stream of events');
     },
@@ -55,7 +62,8 @@ export function prettyLine(event: Event, least: string | undefined): string | un
   const time = event.timestamp.replace(/\.\d+/, '').replace('T', ' ');
   if (event.type === 'logging') {
     const { level, message, context } = (event as Event<'logging'>).metadata;
-    if (least !== undefined && levels.indexOf(level) < levels.indexOf(least as (typeof levels)[number])) return undefined;
+    if (least !== undefined && levels.indexOf(level) < levels.indexOf(least as (typeof levels)[number]))
+      return undefined;
     return `${level.toUpperCase().padEnd(7)} [${time}] ${message} ${fields(context)}`.trimEnd();
   }
   if (event.type === 'lifecycle') {

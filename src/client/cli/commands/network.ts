@@ -101,7 +101,8 @@ export const commands: readonly CommandSpec[] = [
     load: async (session, [target = '']) => {
       const { client, name } = await session.object(target, 'network');
       const { value, etag } = await client.networks.tagged(name);
-      if (!value.managed) throw new ApiError('failed-precondition', `Network "${name}" is not managed: its settings are the host's`);
+      if (!value.managed)
+        throw new ApiError('failed-precondition', `Network "${name}" is not managed: its settings are the host's`);
       const { config, description } = value;
       const { type, managed, status, locations, used_by } = value;
       return {
@@ -123,7 +124,8 @@ export const commands: readonly CommandSpec[] = [
       network,
       ...(interfaceName ? { name: interfaceName } : {}),
     }),
-    matches: (device, _pool, network) => device['type'] === 'nic' && (device['network'] ?? device['parent']) === network,
+    matches: (device, _pool, network) =>
+      device['type'] === 'nic' && (device['network'] ?? device['parent']) === network,
   }),
 ];
 
@@ -142,10 +144,17 @@ function networkRow(network: Network): readonly string[] {
 
 /** `network info`, as LXD lays it out. */
 export function renderState(name: string, state: NetworkState): string {
-  const lines = [`Name: ${name}`, `MAC address: ${state.hwaddr}`, `MTU: ${String(state.mtu)}`, `State: ${state.state}`, `Type: ${state.type}`];
+  const lines = [
+    `Name: ${name}`,
+    `MAC address: ${state.hwaddr}`,
+    `MTU: ${String(state.mtu)}`,
+    `State: ${state.state}`,
+    `Type: ${state.type}`,
+  ];
   if (state.addresses.length > 0) {
     lines.push('', 'IP addresses:');
-    for (const { family, address, netmask, scope } of state.addresses) lines.push(`  ${family}\t${address}/${netmask} (${scope})`);
+    for (const { family, address, netmask, scope } of state.addresses)
+      lines.push(`  ${family}\t${address}/${netmask} (${scope})`);
   }
   const { counters, bridge } = state;
   lines.push(

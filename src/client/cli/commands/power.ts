@@ -32,7 +32,11 @@ export const commands: readonly CommandSpec[] = [
       plan: planOption,
     },
     run: (session, targets, options) =>
-      change(session, targets, options, { action: 'start', timeout: -1, ...(options.stateless ? { stateful: false } : {}) }),
+      change(session, targets, options, {
+        action: 'start',
+        timeout: -1,
+        ...(options.stateless ? { stateful: false } : {}),
+      }),
   }),
   command({
     path: 'stop',
@@ -105,7 +109,8 @@ async function change(
     result.status === 'rejected' ? [{ target: targets[index] ?? '', error: result.reason as Error }] : [],
   );
   if (failures.length > 0) throw failureOf(failures, targets.length, request.action);
-  if (options.console !== undefined && !options.plan) return (await import('./console.ts')).attach(session, targets[0] ?? '');
+  if (options.console !== undefined && !options.plan)
+    return (await import('./console.ts')).attach(session, targets[0] ?? '');
   return 0;
 }
 
@@ -140,7 +145,8 @@ function failureOf(
 async function changeAll(session: Session, targets: readonly string[], request: InstanceStatePut): Promise<number> {
   for (const target of targets.length > 0 ? targets : ['']) {
     const { client, name } = await session.at(target);
-    if (name !== '') throw new ApiError('invalid-argument', `Cannot use "--all" together with the instance name "${name}"`);
+    if (name !== '')
+      throw new ApiError('invalid-argument', `Cannot use "--all" together with the instance name "${name}"`);
     await session.finish(client.instances.changeAllStates(request), `${titles[request.action]} all instances`);
   }
   return 0;

@@ -86,7 +86,8 @@ export const commands: readonly CommandSpec[] = [
     examples: [['profile add c1 web', 'Give "c1" what the profile says, beside its other profiles.']],
     run: async (session, [target = '', profile = '']) => {
       const name = await changeProfiles(session, target, profiles => {
-        if (profiles.includes(profile)) throw new ApiError('already-exists', `Instance "${target}" has profile "${profile}" already`);
+        if (profiles.includes(profile))
+          throw new ApiError('already-exists', `Instance "${target}" has profile "${profile}" already`);
         return [...profiles, profile];
       });
       session.note(`Profile ${profile} added to ${name}`);
@@ -99,7 +100,8 @@ export const commands: readonly CommandSpec[] = [
     examples: [['profile remove c1 web', 'Take the profile away from "c1".']],
     run: async (session, [target = '', profile = '']) => {
       const name = await changeProfiles(session, target, profiles => {
-        if (!profiles.includes(profile)) throw new ApiError('not-found', `Profile "${profile}" of instance "${target}" not found`);
+        if (!profiles.includes(profile))
+          throw new ApiError('not-found', `Profile "${profile}" of instance "${target}" not found`);
         return profiles.filter(candidate => candidate !== profile);
       });
       session.note(`Profile ${profile} removed from ${name}`);

@@ -10,7 +10,7 @@ export const commands: readonly CommandSpec[] = [
     examples: [
       ['query /1.0/instances', 'List the URLs of all instances.'],
       ['query -X DELETE --wait /1.0/instances/c1', 'Delete the instance "c1" and wait for it.'],
-      ["query -X PUT -d '{\"action\":\"stop\"}' /1.0/instances/c1/state", 'Send JSON.'],
+      ['query -X PUT -d \'{"action":"stop"}\' /1.0/instances/c1/state', 'Send JSON.'],
     ],
     options: {
       data: text('-d,--data', 'Input data'),

@@ -44,7 +44,10 @@ export const commands: readonly CommandSpec[] = [
       const { client, name } = await session.object(target, 'instance');
       const snapshot = given.includes('/') ? (given.split('/').pop() ?? '') : given;
       if (!(await client.instances.snapshots(name).find(snapshot))) {
-        throw new ApiError('not-found', `Snapshot "${snapshot}" of instance "${name}" not found. See "lxd-like info ${name}"`);
+        throw new ApiError(
+          'not-found',
+          `Snapshot "${snapshot}" of instance "${name}" not found. See "lxd-like info ${name}"`,
+        );
       }
       await session.finish(
         client.instances.replace(name, { restore: `${name}/${snapshot}`, stateful: options.stateful }),

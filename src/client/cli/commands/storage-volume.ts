@@ -128,7 +128,11 @@ const lifeCommands: readonly CommandSpec[] = [
       session.out(
         `\nSnapshots:\n${renderTable({
           header: ['NAME', 'DESCRIPTION', 'EXPIRES AT'],
-          rows: snapshots.map(entry => [entry.name.split('/').pop() ?? '', entry.description, shortDate(entry.expires_at)]),
+          rows: snapshots.map(entry => [
+            entry.name.split('/').pop() ?? '',
+            entry.description,
+            shortDate(entry.expires_at),
+          ]),
         })}`,
       );
     },
@@ -145,7 +149,8 @@ const lifeCommands: readonly CommandSpec[] = [
     run: async (session, [target = '', volume = '', snapshot = ''], options) => {
       const { client, name } = await session.object(target, 'storage pool');
       const snapshots = client.storagePools.volumeSnapshots(name, 'custom', volumeNamed(volume).name);
-      if (options.reuse && snapshot && (await snapshots.find(snapshot))) await session.finish(snapshots.delete(snapshot));
+      if (options.reuse && snapshot && (await snapshots.find(snapshot)))
+        await session.finish(snapshots.delete(snapshot));
       await session.finish(snapshots.create({ name: snapshot, ...(options.noExpiry ? { expires_at: zeroTime } : {}) }));
     },
   }),
@@ -177,7 +182,8 @@ export const volumeCommands: readonly CommandSpec[] = [
     load: async (session, [target = '', given = '']) => {
       const { client, name } = await session.object(target, 'storage pool');
       const { type, name: volume, snapshot } = volumeNamed(given);
-      if (snapshot !== undefined) throw new ApiError('invalid-argument', `Cannot change "${given}": snapshots stay as they are`);
+      if (snapshot !== undefined)
+        throw new ApiError('invalid-argument', `Cannot change "${given}": snapshots stay as they are`);
       const volumes = client.storagePools.volumes(name, type);
       const { value, etag } = await volumes.tagged(volume);
       const { config, description } = value;
@@ -202,12 +208,17 @@ export const volumeCommands: readonly CommandSpec[] = [
       source: volume,
       ...(mountPath ? { path: mountPath } : { path: `/mnt/${volume}` }),
     }),
-    matches: (device, pool, volume) => device['type'] === 'disk' && device['pool'] === pool && device['source'] === volume,
+    matches: (device, pool, volume) =>
+      device['type'] === 'disk' && device['pool'] === pool && device['source'] === volume,
   }),
 ];
 
 /** "[type/]volume[/snapshot]"; the type is custom unless it is named. */
-export function volumeNamed(given: string): { readonly type: string; readonly name: string; readonly snapshot: string | undefined } {
+export function volumeNamed(given: string): {
+  readonly type: string;
+  readonly name: string;
+  readonly snapshot: string | undefined;
+} {
   const parts = given.split('/');
   const typed = ['custom', 'container', 'image'].includes(parts[0] ?? '') && parts.length > 1;
   const [name = '', snapshot] = typed ? parts.slice(1) : parts;

@@ -44,7 +44,10 @@ export const commands: readonly CommandSpec[] = [
     options: { target: targetOption },
     run: async (session, [target = '', driver = '', ...pairs]) => {
       const { client, name } = await session.object(target, 'storage pool');
-      await session.finish(client.storagePools.create({ name, driver, description: '', config: parsePairs(pairs) }), `Creating ${name}`);
+      await session.finish(
+        client.storagePools.create({ name, driver, description: '', config: parsePairs(pairs) }),
+        `Creating ${name}`,
+      );
       session.note(`Storage pool ${name} created`);
     },
   }),

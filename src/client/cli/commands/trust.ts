@@ -59,7 +59,8 @@ export const trustCommands: readonly CommandSpec[] = [
         restricted: options.restricted,
         projects: options.projects?.split(',') ?? [],
       };
-      if (file !== undefined) return addCertificate(client, file, { ...common, ...(options.name ? { name: options.name } : {}) });
+      if (file !== undefined)
+        return addCertificate(client, file, { ...common, ...(options.name ? { name: options.name } : {}) });
       const name = options.name ?? (await session.ask('Please provide client name: '));
       if (name === '') throw new ApiError('invalid-argument', 'Give the client a name with "--name"');
       const handle = await client.certificates.create({ ...common, name, token: true });
@@ -128,7 +129,8 @@ export const trustCommands: readonly CommandSpec[] = [
     run: async (session, [target = '']) => {
       const { client, name } = await session.object(target, 'client');
       const operation = (await tokenOperations(client)).find(candidate => clientNameOf(candidate) === name);
-      if (!operation) throw new ApiError('not-found', `Token of client "${name}" not found. See "lxd-like config trust list-tokens"`);
+      if (!operation)
+        throw new ApiError('not-found', `Token of client "${name}" not found. See "lxd-like config trust list-tokens"`);
       await (await client.operation(operation.id)).cancel();
     },
   }),
@@ -149,8 +151,11 @@ async function fingerprintAt(session: Session, args: readonly string[]): Promise
 
 async function wholeFingerprint(client: Client, start: string): Promise<string> {
   if (start.length === 64) return start;
-  const found: readonly Certificate[] = (await client.certificates.list()).filter(entry => entry.fingerprint.startsWith(start));
-  if (found.length > 1) throw new ApiError('invalid-argument', `Fingerprint "${start}" is the start of several: give more of it`);
+  const found: readonly Certificate[] = (await client.certificates.list()).filter(entry =>
+    entry.fingerprint.startsWith(start),
+  );
+  if (found.length > 1)
+    throw new ApiError('invalid-argument', `Fingerprint "${start}" is the start of several: give more of it`);
   const [only] = found;
   if (!only) throw new ApiError('not-found', `Certificate "${start}" not found. See "lxd-like config trust list"`);
   return only.fingerprint;
@@ -158,7 +163,13 @@ async function wholeFingerprint(client: Client, start: string): Promise<string> 
 
 async function tokenOperations(client: Client): Promise<readonly Operation[]> {
   const operations = await client.operations();
-  return operations.filter(operation => operation.class === 'token' && operation.status === 'Running' && operation.metadata?.['addresses'] && clientNameOf(operation) !== '');
+  return operations.filter(
+    operation =>
+      operation.class === 'token' &&
+      operation.status === 'Running' &&
+      operation.metadata?.['addresses'] &&
+      clientNameOf(operation) !== '',
+  );
 }
 
 function clientNameOf(operation: Operation): string {

@@ -16,7 +16,9 @@ export const commands: readonly CommandSpec[] = [
     run: async (session, [target = ''], options) => {
       const { client } = await session.at(target);
       const found = await client.warnings.list();
-      const warnings = found.filter(warning => options.all || (warning.status !== 'resolved' && warning.status !== 'acknowledged'));
+      const warnings = found.filter(
+        warning => options.all || (warning.status !== 'resolved' && warning.status !== 'acknowledged'),
+      );
       await printList(session, options.format as Format, warnings, () => ({
         header: ['UUID', 'TYPE', 'STATUS', 'SEVERITY', 'COUNT', 'PROJECT', 'LAST SEEN'],
         rows: warnings.map(warning => [

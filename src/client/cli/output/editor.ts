@@ -14,10 +14,13 @@ export async function editText(env: NodeJS.ProcessEnv, content: string | Buffer,
     const [program = 'vi', ...args] = editor.split(/\s+/);
     const child = spawn(program, [...args, file], { stdio: 'inherit' });
     const status = await new Promise<number | null>((resolve, reject) => {
-      child.on('error', error => reject(new ApiError('failed-precondition', `Cannot start the editor "${editor}": ${error.message}`)));
+      child.on('error', error =>
+        reject(new ApiError('failed-precondition', `Cannot start the editor "${editor}": ${error.message}`)),
+      );
       child.on('close', resolve);
     });
-    if (status !== 0) throw new ApiError('canceled', `The editor "${editor}" ended with status ${String(status)}; nothing was changed`);
+    if (status !== 0)
+      throw new ApiError('canceled', `The editor "${editor}" ended with status ${String(status)}; nothing was changed`);
     return readFileSync(file, 'utf8');
   } finally {
     rmSync(folder, { recursive: true });

@@ -10,7 +10,9 @@ export class ProgressLine {
   }
 
   show(text: string): void {
-    const line = printable(text).replace(/\n/g, ' ').slice(0, Math.max(10, this.#stream.columns - 1));
+    const line = printable(text)
+      .replace(/\n/g, ' ')
+      .slice(0, Math.max(10, this.#stream.columns - 1));
     if (line === this.#shown) return;
     this.#stream.write(`\r\u001b[K${line}`);
     this.#shown = line;

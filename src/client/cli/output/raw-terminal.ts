@@ -24,7 +24,16 @@ export function terminalSize(session: Session): { readonly width: number; readon
   return { width: terminal.columns || 80, height: terminal.rows || 25 };
 }
 
-const forwardedSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGPIPE'] as const;
+const forwardedSignals = [
+  'SIGINT',
+  'SIGTERM',
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGCONT',
+  'SIGPIPE',
+] as const;
 
 /** Passes window size changes and signals on to the program; the function given back ends that. */
 export function forwardSignals(session: Session, control: ProgramControl, interactive: boolean): () => void {
