@@ -49,7 +49,7 @@ async function ask(
     headers: { 'content-type': 'application/json', ...headers },
     ...(body !== undefined && { payload: JSON.stringify(body) }),
   });
-  return { status: reply.statusCode, body: reply.json(), etag: (reply.headers['etag'] as string | undefined) ?? '' };
+  return { status: reply.statusCode, body: reply.json(), etag: reply.headers['etag'] ?? '' };
 }
 
 /** Asks and waits for the operation; returns its error text. */
