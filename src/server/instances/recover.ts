@@ -1,4 +1,4 @@
-import { type InstanceRecord, listInstanceRows } from '#server/database/instances.ts';
+import { findInstance, type InstanceRecord, listInstanceNames } from '#server/database/instances.ts';
 import { listSnapshotRows, type SnapshotRecord } from '#server/database/snapshots.ts';
 import { containerId } from '../paths.ts';
 import { expandInstance } from './check-instance.ts';
@@ -19,26 +19,24 @@ import { holdInstance } from './status.ts';
  */
 export async function recoverInstances(services: InstanceServices): Promise<void> {
   await services.runtime.adopt();
-  const { records, snapshots } = await services.database.read(async reader => ({
-    records: await listInstanceRows(reader),
-    snapshots: await listSnapshotRows(reader),
-  }));
-  for (const record of records) {
+  const names = await services.database.read(reader => listInstanceNames(reader));
+  for (const { project, name } of names) {
     try {
-      const own = snapshots.filter(snapshot => snapshot.instanceId === record.id);
-      await recoverInstance(services, record, own);
+      await recoverInstance(services, project, name);
     } catch (error) {
-      services.log.error('Failed recovering an instance', { project: record.project, instance: record.name, error });
+      services.log.error('Failed recovering an instance', { project, instance: name, error });
     }
   }
 }
 
-async function recoverInstance(
-  services: InstanceServices,
-  record: InstanceRecord,
-  snapshots: readonly SnapshotRecord[],
-): Promise<void> {
-  using _lock = await holdInstance(services.locks, record.project, record.name, 'update');
+async function recoverInstance(services: InstanceServices, project: string, name: string): Promise<void> {
+  using _lock = await holdInstance(services.locks, project, name, 'update');
+  // Read under the lock: a request that came meanwhile may have made or changed it.
+  const { record, snapshots } = await services.database.read(async reader => {
+    const record = await findInstance(reader, project, name);
+    return { record, snapshots: record ? await listSnapshotRows(reader, record.id) : [] };
+  });
+  if (!record) return;
   const id = containerId(record.project, record.name);
   if (!record.ready) {
     await services.runtime.kill(id);

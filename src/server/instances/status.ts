@@ -60,6 +60,13 @@ const allowed: Readonly<Record<InstanceActivity, readonly ContainerStatus[]>> = 
   publish: ['running', 'frozen', 'stopped'],
 };
 
+/** The state that an action leads to. */
+const targets: Readonly<Partial<Record<InstanceActivity, ContainerStatus>>> = {
+  start: 'running',
+  stop: 'stopped',
+  freeze: 'frozen',
+};
+
 const next: Readonly<Partial<Record<`${InstanceActivity}/${ContainerStatus}`, string>>> = {
   'start/frozen': 'unfreeze it instead',
   'rename/running': 'stop it first',
@@ -77,8 +84,7 @@ export function assertAllowed(name: string, ready: boolean, kernel: ContainerSta
     );
   if (allowed[action].includes(kernel)) return;
   const hint = next[`${action}/${kernel}`];
-  const already = action === 'start' || action === 'stop' || action === 'freeze' ? 'already ' : '';
-  const state = `it is ${already && kernel !== 'frozen' ? 'already ' : ''}${kernel}`;
+  const state = `it is ${targets[action] === kernel ? 'already ' : ''}${kernel}`;
   throw new ApiError('failed-precondition', `Cannot ${action} instance "${name}": ${state}${hint ? `; ${hint}` : ''}`);
 }
 

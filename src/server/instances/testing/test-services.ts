@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ApiError } from '#api/error.ts';
 import type { LifecycleMetadata } from '#api/event.ts';
@@ -125,6 +125,26 @@ export async function testServices(): Promise<TestServices> {
 function must<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new ApiError('not-found', `"${name}" not found`);
   return value;
+}
+
+/** An image "tiny" whose volume is in the pool already, with a template for the host name. */
+export async function addImage({ services, pool }: TestServices, fingerprint: string): Promise<void> {
+  await services.database.write(async tx => {
+    await tx.run(
+      `INSERT INTO images (project_id, fingerprint, filename, size, architecture, creation_date, expiry_date, upload_date,
+       last_use_date, ready) VALUES (1, ?, 'tiny.tar', 1, 'x86_64', '', '', '', '', 1)`,
+      [fingerprint],
+    );
+    await tx.run("INSERT INTO images_properties (image_id, key, value) VALUES (1, 'os', 'busybox')");
+  });
+  await pool.ensureImage(fingerprint, async folder => {
+    await mkdir(path.join(folder, 'rootfs'));
+    await mkdir(path.join(folder, 'templates'));
+    await writeFile(path.join(folder, 'templates', 'name.tpl'), '{{ container.name }}');
+    const template = { when: ['create', 'copy'], template: 'name.tpl' };
+    const metadata = { architecture: 'x86_64', creation_date: 1, templates: { '/name': template } };
+    await writeFile(path.join(folder, 'metadata.yaml'), JSON.stringify(metadata));
+  });
 }
 
 async function fill(database: SqliteDatabase): Promise<void> {
