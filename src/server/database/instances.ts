@@ -181,12 +181,7 @@ async function loadProfileNames(reader: Reader, id?: number): Promise<ReadonlyMa
   return names;
 }
 
-async function saveProfileNames(
-  tx: Transaction,
-  id: number,
-  project: string,
-  names: readonly string[],
-): Promise<void> {
+async function saveProfileNames(tx: Transaction, id: number, project: string, names: readonly string[]): Promise<void> {
   await tx.run('DELETE FROM instances_profiles WHERE instance_id = ?', [id]);
   for (const [index, name] of names.entries()) {
     const { changes } = await tx.run(

@@ -3,7 +3,14 @@ import path from 'node:path';
 import type { DeviceMap } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { defineKeys, effectiveBoolean } from '#base/config-schema.ts';
-import { type DeviceContext, type DeviceFacts, type DeviceProblem, type DeviceType, nothing, type RuntimePart } from './device.ts';
+import {
+  type DeviceContext,
+  type DeviceFacts,
+  type DeviceProblem,
+  type DeviceType,
+  nothing,
+  type RuntimePart,
+} from './device.ts';
 
 const keys = defineKeys({
   path: { type: 'string', summary: 'Where it is mounted in the instance; "/" is the root disk', check: pathProblem },

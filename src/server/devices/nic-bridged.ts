@@ -70,7 +70,10 @@ export const nicBridged: DeviceType = {
       bridge = attached.bridge;
     } else {
       await access(`/sys/class/net/${bridge}/bridge`).catch(() => {
-        throw new ApiError('failed-precondition', `Device "${name}" cannot start: "${bridge}" is no bridge of this host`);
+        throw new ApiError(
+          'failed-precondition',
+          `Device "${name}" cannot start: "${bridge}" is no bridge of this host`,
+        );
       });
     }
     const nic = {

@@ -49,7 +49,11 @@ async function autostart(
   try {
     await startInstance(services, record.project, record.name, signal ? { signal } : {});
   } catch (error) {
-    services.log.error('Failed starting an instance at boot', { project: record.project, instance: record.name, error });
+    services.log.error('Failed starting an instance at boot', {
+      project: record.project,
+      instance: record.name,
+      error,
+    });
   }
   if (delayOf(config) > 0) await sleep(delayOf(config), undefined, signal ? { signal } : {}).catch(() => undefined);
 }

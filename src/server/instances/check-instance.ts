@@ -102,7 +102,10 @@ function checkDescription(description: string): void {
 function checkTogether(config: ConfigMap): void {
   const set = (key: string): boolean => effectiveBoolean(instanceKeys, config, key);
   if (set('security.privileged') && set('security.idmap.isolated'))
-    throw new ApiError('invalid-argument', 'Config key "security.idmap.isolated" cannot be set with "security.privileged"');
+    throw new ApiError(
+      'invalid-argument',
+      'Config key "security.idmap.isolated" cannot be set with "security.privileged"',
+    );
   for (const key of ['security.idmap.base', 'security.idmap.size']) {
     if (config[key] && !set('security.idmap.isolated'))
       throw new ApiError('invalid-argument', `Config key "${key}" needs "security.idmap.isolated"`);

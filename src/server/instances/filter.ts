@@ -43,19 +43,25 @@ function wordsOf(text: string): readonly string[] {
 }
 
 function matches(filter: Filter, object: object): boolean {
-  return filter.some(clauses => clauses.every(({ field, value, negated }) => {
-    const found = valueAt(object, field);
-    return (found.toLowerCase() === value.toLowerCase()) !== negated;
-  }));
+  return filter.some(clauses =>
+    clauses.every(({ field, value, negated }) => {
+      const found = valueAt(object, field);
+      return (found.toLowerCase() === value.toLowerCase()) !== negated;
+    }),
+  );
 }
 
 /** The value at a dotted path; keys of config hold dots themselves, so the rest of the path is tried as one key. */
 function valueAt(object: unknown, path: readonly string[]): string {
-  if (path.length === 0) return typeof object === 'object' ? '' : String(object);
+  if (path.length === 0) return isScalar(object) ? String(object) : '';
   if (object === null || typeof object !== 'object') return '';
   const whole = path.join('.');
   const members = object as Readonly<Record<string, unknown>>;
   if (Object.hasOwn(members, whole)) return valueAt(members[whole], []);
   const [first = '', ...rest] = path;
   return Object.hasOwn(members, first) ? valueAt(members[first], rest) : '';
+}
+
+function isScalar(value: unknown): value is string | number | boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }

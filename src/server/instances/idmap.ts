@@ -48,7 +48,10 @@ export function idmapOf(config: ConfigMap, others: readonly Idmap[], range: IdRa
     hostBase = Math.max(hostBase, other.hostBase + other.size);
   }
   if (hostBase + size > range.first + range.size)
-    throw new ApiError('failed-precondition', 'There are no host ids left for an isolated instance: delete others, or give root more in /etc/subuid');
+    throw new ApiError(
+      'failed-precondition',
+      'There are no host ids left for an isolated instance: delete others, or give root more in /etc/subuid',
+    );
   return { hostBase, size };
 }
 

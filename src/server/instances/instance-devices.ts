@@ -28,12 +28,7 @@ export async function startDevices(
 }
 
 /** Stops devices; one that fails is logged and does not hold up the others. */
-export async function stopDevices(
-  services: Uses,
-  owner: Owner,
-  devices: DevicesMap,
-  config: ConfigMap,
-): Promise<void> {
+export async function stopDevices(services: Uses, owner: Owner, devices: DevicesMap, config: ConfigMap): Promise<void> {
   for (const [name, options] of Object.entries(devices)) {
     try {
       await deviceType(name, options).stop(contextOf(services, owner, name, options, config));
@@ -47,9 +42,7 @@ export async function stopDevices(
 export function changedDevices(before: DevicesMap, after: DevicesMap): { gone: DevicesMap; added: DevicesMap } {
   const differs = (name: string): boolean => sorted(before[name]) !== sorted(after[name]);
   const pick = (devices: DevicesMap): DevicesMap =>
-    Object.fromEntries(
-      Object.entries(devices).filter(([name, options]) => differs(name) && options['path'] !== '/'),
-    );
+    Object.fromEntries(Object.entries(devices).filter(([name, options]) => differs(name) && options['path'] !== '/'));
   return { gone: pick(before), added: pick(after) };
 }
 

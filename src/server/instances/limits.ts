@@ -50,11 +50,7 @@ function memoryLimit(config: ConfigMap, host: HostResources): MemoryLimit | unde
   };
 }
 
-function cpuLimit(
-  config: ConfigMap,
-  host: HostResources,
-  pinned: ReadonlyMap<number, number>,
-): CpuLimit | undefined {
+function cpuLimit(config: ConfigMap, host: HostResources, pinned: ReadonlyMap<number, number>): CpuLimit | undefined {
   const cpus = cpuSet(config['limits.cpu'] ?? '', host, pinned);
   const allowance = config['limits.cpu.allowance'] ?? '';
   const share = /^(\d+)%$/.exec(allowance)?.[1];

@@ -87,7 +87,9 @@ export async function listInstanceSnapshots(
 ): Promise<readonly InstanceSnapshot[]> {
   return await services.database.read(async reader => {
     const record = await getInstance(reader, project, name);
-    return viewSnapshots(await listSnapshotRows(reader, record.id), project, await profilesByName(reader, project)) ?? [];
+    return (
+      viewSnapshots(await listSnapshotRows(reader, record.id), project, await profilesByName(reader, project)) ?? []
+    );
   });
 }
 

@@ -65,7 +65,10 @@ export async function planInstance(reader: Reader, project: string, request: Ins
   const config = { ...local.config, ...(await newVolatile(reader, checked)) };
   const row: NewInstance = {
     ...local,
-    config: origin.kind === 'none' ? config : { ...config, 'volatile.apply_template': origin.kind === 'copy' ? 'copy' : 'create' },
+    config:
+      origin.kind === 'none'
+        ? config
+        : { ...config, 'volatile.apply_template': origin.kind === 'copy' ? 'copy' : 'create' },
     architecture: architectureOf(request.architecture || template.architecture),
     ephemeral: request.ephemeral ?? template.ephemeral,
     stateful: false,
@@ -101,7 +104,10 @@ async function originOf(reader: Reader, project: string, request: InstancesPost)
       const { alias, fingerprint } = source;
       if (!alias && !fingerprint)
         throw new ApiError('invalid-argument', 'Invalid "source": an alias or a fingerprint is required');
-      const image = await resolveImage(reader, project, { ...(alias && { alias }), ...(fingerprint && { fingerprint }) });
+      const image = await resolveImage(reader, project, {
+        ...(alias && { alias }),
+        ...(fingerprint && { fingerprint }),
+      });
       return { kind: 'image', image };
     }
     case 'copy':
@@ -113,7 +119,8 @@ async function originOf(reader: Reader, project: string, request: InstancesPost)
 
 async function copyOrigin(reader: Reader, project: string, { source }: InstancesPost): Promise<Origin> {
   const [name = '', snapshotName] = (source.source ?? '').split('/', 2);
-  if (name === '') throw new ApiError('invalid-argument', 'Invalid "source.source": the name of an instance is required');
+  if (name === '')
+    throw new ApiError('invalid-argument', 'Invalid "source.source": the name of an instance is required');
   if (source.refresh) throw new ApiError('unsupported', 'Invalid "source.refresh": is not supported yet');
   const instance = await getInstance(reader, source.project || project, name);
   if (!instance.ready) throw new ApiError('failed-precondition', `Instance "${name}" is not complete`);
@@ -130,7 +137,13 @@ async function copyOrigin(reader: Reader, project: string, { source }: Instances
 function templateOf(origin: Origin): Template {
   if (origin.kind === 'copy') {
     const { architecture, profiles, config, devices, ephemeral } = origin.snapshot ?? origin.instance;
-    return { architecture, profiles, devices, ephemeral, config: { ...withoutVolatile(config), ...keptVolatile(config) } };
+    return {
+      architecture,
+      profiles,
+      devices,
+      ephemeral,
+      config: { ...withoutVolatile(config), ...keptVolatile(config) },
+    };
   }
   const image = origin.kind === 'image' ? origin.image : undefined;
   const properties = Object.entries(image?.properties ?? {}).map(([key, value]) => [`image.${key}`, value] as const);

@@ -7,7 +7,8 @@ import { stopDevices } from './instance-devices.ts';
 import type { InstanceServices } from './instance-services.ts';
 import { finishRename, renameMark } from './rename-instance.ts';
 import { linkRoot, mountRoot } from './root-volume.ts';
-import { finishRestore, finishSnapshotDelete, finishSnapshotRename, restoreMark, snapshotRenameMark } from './snapshots.ts';
+import { finishRestore, restoreMark } from './restore-snapshot.ts';
+import { finishSnapshotDelete, finishSnapshotRename, snapshotRenameMark } from './snapshots.ts';
 import { bootId, bootMark, writeStopped } from './start-instance.ts';
 import { holdInstance } from './status.ts';
 

@@ -1,7 +1,13 @@
 import { alreadyExists, ApiError } from '#api/error.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { instanceNameProblem } from '#base/names.ts';
-import { findInstance, getInstance, type InstanceRecord, patchInstanceConfig, updateInstance } from '#server/database/instances.ts';
+import {
+  findInstance,
+  getInstance,
+  type InstanceRecord,
+  patchInstanceConfig,
+  updateInstance,
+} from '#server/database/instances.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { containerId } from '../paths.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
@@ -45,8 +51,7 @@ export async function finishRename(services: InstanceServices, record: InstanceR
   const pool = rootPool(services, record);
   const renamed = { ...record, name: newName };
   try {
-    if (await pool.hasVolume(rootVolume(record)))
-      await pool.renameVolume(rootVolume(record), rootVolume(renamed).name);
+    if (await pool.hasVolume(rootVolume(record))) await pool.renameVolume(rootVolume(record), rootVolume(renamed).name);
   } catch (error) {
     await services.database.write(tx => patchInstanceConfig(tx, record.id, { [renameMark]: undefined }));
     throw error;

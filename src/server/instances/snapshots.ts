@@ -1,10 +1,11 @@
 import { ApiError, invalid } from '#api/error.ts';
-import { type ConfigMap, zeroTime } from '#api/common.ts';
+import { zeroTime } from '#api/common.ts';
 import type { InstanceSnapshotsPost } from '#api/instance.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { snapshotNameProblem } from '#base/names.ts';
 import { Revert } from '#base/revert.ts';
-import { getInstance, type InstanceRecord, listInstanceRows, patchInstanceConfig, updateInstance } from '#server/database/instances.ts';
+import type { Reader } from '#server/database/database.ts';
+import { getInstance, type InstanceRecord, listInstanceRows } from '#server/database/instances.ts';
 import {
   deleteSnapshotRow,
   getSnapshot,
@@ -18,19 +19,13 @@ import {
   type SnapshotRecord,
 } from '#server/database/snapshots.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
-import { missingVolatile } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
-import { checkInstance, expandInstance } from './check-instance.ts';
-import { idmapOf, idmapVolatile } from './idmap.ts';
+import { expandInstance } from './check-instance.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
-import { limitRoot, rootPool, rootVolume } from './root-volume.ts';
+import { rootPool, rootVolume } from './root-volume.ts';
 import { expiryTime, isExpired } from './snapshot-expiry.ts';
-import { isolatedRanges, startHeld } from './start-instance.ts';
 import { assertAllowed, holdInstance } from './status.ts';
-import { endContainer, releaseHeld } from './stop-instance.ts';
 
-/** Kept while a restore is under way, so that a daemon that dies in it finishes it at its next start. */
-export const restoreMark = 'volatile.restore.snapshot';
 /** Kept with a snapshot while it is being renamed. */
 export const snapshotRenameMark = 'volatile.rename.to';
 
@@ -42,7 +37,8 @@ export async function createSnapshot(
   request: InstanceSnapshotsPost,
   context: ActionContext = {},
 ): Promise<string> {
-  if (request.stateful) throw new ApiError('unsupported', 'Snapshots with the state of processes are not supported yet');
+  if (request.stateful)
+    throw new ApiError('unsupported', 'Snapshots with the state of processes are not supported yet');
   using _lock = await holdInstance(services.locks, project, instance, 'snapshot', context.signal);
   const now = new Date();
   await using revert = new Revert(services.log);
@@ -50,10 +46,16 @@ export async function createSnapshot(
     const record = await getInstance(tx, project, instance);
     assertAllowed(instance, record.ready, services.runtime.status(containerId(project, instance)), 'snapshot');
     const { config } = await expandInstance(tx, record);
-    const name = request.name || nextName(config['snapshots.pattern'] ?? 'snap%d', await listSnapshotNames(tx, record.id));
+    const name =
+      request.name || nextName(config['snapshots.pattern'] ?? 'snap%d', await listSnapshotNames(tx, record.id));
     checkSnapshotName(name);
     const expiresAt = request.expires_at ?? expiryTime(config['snapshots.expiry'], now);
-    const id = await insertSnapshot(tx, { ...snapshotOf(record), name, createdAt: now.toISOString(), expiresAt: checkTime(expiresAt) });
+    const id = await insertSnapshot(tx, {
+      ...snapshotOf(record),
+      name,
+      createdAt: now.toISOString(),
+      expiresAt: checkTime(expiresAt),
+    });
     return { record, name, id };
   });
   revert.add('inserting the row', () => services.database.write(tx => deleteSnapshotRow(tx, id)));
@@ -68,58 +70,6 @@ export async function createSnapshot(
   await faultPoint('snapshot.after-ready');
   tell(services, 'instance-snapshot-created', record, name, context);
   return name;
-}
-
-/** Puts content and config of a snapshot in the instance's place; one that runs is stopped and started again. */
-export async function restoreSnapshot(
-  services: InstanceServices,
-  project: string,
-  instance: string,
-  name: string,
-  context: ActionContext = {},
-): Promise<void> {
-  using _lock = await holdInstance(services.locks, project, instance, 'restore', context.signal);
-  const id = containerId(project, instance);
-  const record = await services.database.read(async reader => {
-    const record = await getInstance(reader, project, instance);
-    assertAllowed(instance, record.ready, services.runtime.status(id), 'restore');
-    await checkRestored(reader, record, await getReadySnapshot(reader, record.id, name));
-    return record;
-  });
-  const ran = services.runtime.status(id) !== 'stopped';
-  if (ran) {
-    await endContainer(services, record, { force: true, timeoutMs: undefined }, context);
-    await releaseHeld(services, record);
-  }
-  await services.database.write(tx => patchInstanceConfig(tx, record.id, { [restoreMark]: name }));
-  await faultPoint('restore.after-mark');
-  await finishRestore(services, record, name);
-  emitLifecycle(services.events, 'instance-restored', instancePath(instance), {
-    project,
-    context: { snapshot: name },
-    ...(context.requestor && { requestor: context.requestor }),
-  });
-  if (ran) await startHeld(services, project, instance, context);
-}
-
-/** The steps after the mark; they may be done twice. */
-export async function finishRestore(services: InstanceServices, record: InstanceRecord, name: string): Promise<void> {
-  const pool = rootPool(services, record);
-  await pool.restoreSnapshot({ volume: rootVolume(record), name });
-  await faultPoint('restore.after-volume');
-  const rootSize = await services.database.write(async tx => {
-    const current = await getInstance(tx, record.project, record.name);
-    const snapshot = await getReadySnapshot(tx, record.id, name);
-    const { config, devices, expanded } = await checkRestored(tx, current, snapshot);
-    const idmap = idmapVolatile(idmapOf(expanded.config, await isolatedRanges(tx, record.id)));
-    const { architecture, ephemeral, profiles } = snapshot;
-    const kept = { ...config, ...idmap, ...missingVolatile(expanded.devices, config) };
-    const { [restoreMark]: _done, ...after } = kept as Record<string, string>;
-    await updateInstance(tx, record, { architecture, ephemeral, profiles, devices, config: after });
-    return expanded.rootSize;
-  });
-  await limitRoot(services, record, rootSize);
-  await faultPoint('restore.after-write');
 }
 
 /** Deletes a snapshot. */
@@ -163,7 +113,7 @@ export async function renameSnapshot(
     await setSnapshotConfig(tx, snapshot.id, { ...snapshot.config, [snapshotRenameMark]: names.to });
   });
   await finishSnapshotRename(services, record, snapshot, names.to);
-  tell(services, 'instance-snapshot-renamed', record, names.to, context, { old_name: names.from });
+  tell(services, 'instance-snapshot-renamed', record, names.to, { ...context, oldName: names.from });
 }
 
 /** The steps after the mark; they may be done twice. */
@@ -229,9 +179,8 @@ export async function deleteExpiredSnapshots(services: InstanceServices, now: Da
   }
 }
 
-type ReaderOf = Parameters<typeof getSnapshot>[0];
-
-async function getReadySnapshot(reader: ReaderOf, instanceId: number, name: string): Promise<SnapshotRecord> {
+/** Throws "busy" for a snapshot that is half there. */
+export async function getReadySnapshot(reader: Reader, instanceId: number, name: string): Promise<SnapshotRecord> {
   const snapshot = await getSnapshot(reader, instanceId, name);
   if (snapshot.ready) return snapshot;
   throw new ApiError('busy', `Snapshot "${name}" is being made or deleted; try again`);
@@ -249,23 +198,6 @@ async function readSnapshot(
   });
 }
 
-/** The snapshot's config with the instance's own volatile values, checked as every change is. */
-async function checkRestored(
-  reader: ReaderOf,
-  record: InstanceRecord,
-  { config, devices, profiles }: SnapshotRecord,
-): Promise<{ config: ConfigMap; devices: SnapshotRecord['devices']; expanded: Awaited<ReturnType<typeof checkInstance>> }> {
-  const isVolatile = ([key]: readonly [string, string]): boolean => key.startsWith('volatile.');
-  const merged = Object.fromEntries([
-    ...Object.entries(config).filter(entry => !isVolatile(entry)),
-    ...Object.entries(record.config).filter(isVolatile),
-  ]);
-  const expanded = await checkInstance(reader, { ...record, config: merged, devices, profiles });
-  if (expanded.pool !== record.pool)
-    throw new ApiError('failed-precondition', `Cannot restore the snapshot: its root disk was in storage pool "${expanded.pool}"`);
-  return { config: merged, devices, expanded };
-}
-
 function snapshotOf(record: InstanceRecord): Omit<SnapshotRecord, 'id' | 'name' | 'createdAt' | 'expiresAt'> {
   const { architecture, ephemeral, profiles, config, devices, lastUsedAt } = record;
   const state = { instanceId: record.id, architecture, ephemeral, profiles, config, devices, lastUsedAt };
@@ -277,7 +209,8 @@ export function nextName(pattern: string, taken: readonly string[]): string {
   const [head = '', tail = ''] = pattern.includes('%d') ? pattern.split('%d') : [`${pattern}-`, ''];
   if (!pattern.includes('%d') && !taken.includes(pattern)) return pattern;
   const numbers = taken.flatMap(name => {
-    const middle = name.startsWith(head) && name.endsWith(tail) ? name.slice(head.length, name.length - tail.length) : '';
+    const middle =
+      name.startsWith(head) && name.endsWith(tail) ? name.slice(head.length, name.length - tail.length) : '';
     return /^\d{1,9}$/.test(middle) ? [Number(middle)] : [];
   });
   return `${head}${String(Math.max(-1, ...numbers) + 1)}${tail}`;
@@ -298,12 +231,15 @@ function checkTime(text: string): string {
 function tell(
   services: InstanceServices,
   action: string,
-  record: InstanceRecord,
+  { name, project }: InstanceRecord,
   snapshot: string,
-  { requestor }: ActionContext,
-  context?: Readonly<Record<string, unknown>>,
+  { requestor, oldName }: ActionContext & { readonly oldName?: string },
 ): void {
-  const path = `${instancePath(record.name)}/snapshots/${encodeURIComponent(snapshot)}`;
-  const { project } = record;
-  emitLifecycle(services.events, action, path, { project, ...(requestor && { requestor }), ...(context && { context }) });
+  const path = `${instancePath(name)}/snapshots/${encodeURIComponent(snapshot)}`;
+  const context = oldName === undefined ? undefined : { old_name: oldName };
+  emitLifecycle(services.events, action, path, {
+    project,
+    ...(requestor && { requestor }),
+    ...(context && { context }),
+  });
 }

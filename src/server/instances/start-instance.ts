@@ -155,4 +155,3 @@ async function loadKernelModules(names: string | undefined, signal?: AbortSignal
     }
   }
 }
-

@@ -71,7 +71,10 @@ const next: Readonly<Partial<Record<`${InstanceActivity}/${ContainerStatus}`, st
 /** Throws "failed-precondition" when the action cannot begin in this state. */
 export function assertAllowed(name: string, ready: boolean, kernel: ContainerStatus, action: InstanceActivity): void {
   if (!ready && action !== 'delete')
-    throw new ApiError('failed-precondition', `Cannot ${action} instance "${name}": its creation did not finish; delete it`);
+    throw new ApiError(
+      'failed-precondition',
+      `Cannot ${action} instance "${name}": its creation did not finish; delete it`,
+    );
   if (allowed[action].includes(kernel)) return;
   const hint = next[`${action}/${kernel}`];
   const already = action === 'start' || action === 'stop' || action === 'freeze' ? 'already ' : '';

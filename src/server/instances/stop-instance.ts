@@ -25,7 +25,7 @@ export async function stopInstance(
   options: StopOptions,
   context: ActionContext = {},
 ): Promise<void> {
-  using _lock = await holdForStop(services, project, name, 'stop', options, context);
+  using _lock = await holdForStop(services, { project, name, action: 'stop' }, options, context);
   const record = await services.database.read(reader => findInstance(reader, project, name));
   const id = containerId(project, name);
   const kernel = services.runtime.status(id);
@@ -46,7 +46,7 @@ export async function restartInstance(
   options: StopOptions,
   context: ActionContext = {},
 ): Promise<void> {
-  using _lock = await holdForStop(services, project, name, 'restart', options, context);
+  using _lock = await holdForStop(services, { project, name, action: 'restart' }, options, context);
   const record = await services.database.read(reader => getInstance(reader, project, name));
   const kernel = services.runtime.status(containerId(project, name));
   if (!_lock.overtaken || kernel !== 'stopped') {
@@ -124,9 +124,7 @@ interface StopLock extends Disposable {
 /** A forced stop does not wait for a clean one that is under way: it kills first, then takes the lock. */
 async function holdForStop(
   services: InstanceServices,
-  project: string,
-  name: string,
-  action: InstanceActivity,
+  { project, name, action }: { readonly project: string; readonly name: string; readonly action: InstanceActivity },
   options: StopOptions,
   context: ActionContext,
 ): Promise<StopLock> {

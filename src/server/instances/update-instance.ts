@@ -70,10 +70,23 @@ export async function planChange(
     const { gone, added } = changedDevices(was.devices, now.devices);
     const object = `instance "${name}"`;
     return [
-      ...keys.map(key => ({ action: 'change', object, detail: `${key}: ${was.config[key] ?? '(unset)'} → ${now.config[key] ?? '(unset)'}` }) as const),
-      ...Object.keys(gone).map(device => ({ action: 'delete', object: `device "${device}"`, detail: runs ? 'unplugged now' : '' }) as const),
-      ...Object.keys(added).map(device => ({ action: 'create', object: `device "${device}"`, detail: runs ? 'plugged in now' : '' }) as const),
-      ...(after.profiles ? [{ action: 'change', object, detail: `profiles: ${after.profiles.join(', ')}` } as const] : []),
+      ...keys.map(
+        key =>
+          ({
+            action: 'change',
+            object,
+            detail: `${key}: ${was.config[key] ?? '(unset)'} → ${now.config[key] ?? '(unset)'}`,
+          }) as const,
+      ),
+      ...Object.keys(gone).map(
+        device => ({ action: 'delete', object: `device "${device}"`, detail: runs ? 'unplugged now' : '' }) as const,
+      ),
+      ...Object.keys(added).map(
+        device => ({ action: 'create', object: `device "${device}"`, detail: runs ? 'plugged in now' : '' }) as const,
+      ),
+      ...(after.profiles
+        ? [{ action: 'change', object, detail: `profiles: ${after.profiles.join(', ')}` } as const]
+        : []),
     ];
   });
 }
@@ -113,7 +126,9 @@ export async function applyChange(
   }
   const { gone, added } = changedDevices(was.devices, now.devices);
   if (Object.keys(gone).length > 0) {
-    revert.add('unplugging devices', () => attachDevices(services, before, gone, before.config, new Revert(services.log)));
+    revert.add('unplugging devices', () =>
+      attachDevices(services, before, gone, before.config, new Revert(services.log)),
+    );
     await detachDevices(services, before, gone, before.config);
   }
   await attachDevices(services, before, added, config, revert);
@@ -152,7 +167,10 @@ async function planned(
     throw new ApiError('invalid-argument', 'Invalid "architecture": it cannot be changed');
   const now = await checkInstance(reader, { name, project, description, config, devices, profiles });
   if (now.pool !== before.pool)
-    throw new ApiError('invalid-argument', 'The storage pool of the root disk cannot be changed here; move the instance instead');
+    throw new ApiError(
+      'invalid-argument',
+      'The storage pool of the root disk cannot be changed here; move the instance instead',
+    );
   const same = before.profiles.join('\n') === profiles.join('\n');
   return { before, was, now, after: { description, ephemeral, config, devices, ...(!same && { profiles }) } };
 }
