@@ -105,7 +105,7 @@ export type GlobalOptions = OptionValues<typeof globalOptions>;
 
 /** How many positional arguments a usage text allows: `<x>` must be there, `[<x>]` may, `...` repeats. */
 export function argumentRange(usage: string): { readonly least: number; readonly most: number } {
-  const plain = usage.replace(/\[<remote>:\]/g, '');
+  const plain = usage.replace(/\[<remote>:\]/g, '').replace(/<[^>]*>/g, name => name.replaceAll(' ', '-'));
   let least = 0;
   let most = 0;
   let depth = 0;

@@ -55,6 +55,7 @@ function optionNames(spec: CommandSpec): readonly string[] {
 /** The usage's word at a position; its last one repeats. */
 export function placeholderAt(usage: string, position: number): string {
   const places = usage
+    .replace(/<[^>]*>/g, name => name.replaceAll(' ', '-'))
     .split(/\s+/)
     .map(word => word.replaceAll('[<remote>:]', ''))
     .filter(word => word.includes('<'));

@@ -18,34 +18,43 @@ export type LoadDevices = (session: Session, target: string) => Promise<DeviceHo
 
 /** `config device …` and `profile device …`. */
 export function deviceCommands(group: string, noun: 'instance' | 'profile', load: LoadDevices): readonly CommandSpec[] {
-  const path = `${group} device`;
-  const usage = `[<remote>:]<${noun}>`;
-  const sample = noun === 'instance' ? 'c1' : 'default';
-  const change = async (
-    session: Session,
-    target: string,
-    update: (devices: DevicesMap, holder: DeviceHolder) => DevicesMap,
-  ): Promise<void> => {
+  const change: ChangeDevices = async (session, target, update) => {
     const holder = await load(session, target);
     await session.finish(holder.save(update(holder.devices, holder)));
   };
+  const words: Words = {
+    path: `${group} device`,
+    noun,
+    usage: `[<remote>:]<${noun}>`,
+    sample: noun === 'instance' ? 'c1' : 'default',
+  };
   return [
-    command({
-      path: `${path} add`,
-      usage: `${usage} <device> <type> [key=value...]`,
-      summary: `Add ${noun} devices`,
-      examples: [
-        [`${path} add ${sample} share disk source=/srv/share path=/mnt`, "Show the host's /srv/share at /mnt."],
-        [`${path} add ${sample} web proxy listen=tcp:0.0.0.0:80 connect=tcp:127.0.0.1:80`, 'Pass on a port.'],
-      ],
-      run: async (session, [target = '', name = '', type = '', ...pairs]) => {
-        await change(session, target, devices => {
-          if (devices[name]) throw new ApiError('already-exists', `Device "${name}" already exists`);
-          return { ...devices, [name]: { type, ...parsePairs(pairs) } };
-        });
-        session.note(`Device ${name} added to ${session.named(target).name}`);
-      },
-    }),
+    ...membershipCommands(words, change),
+    ...keyCommands(words, load, change),
+    ...(noun === 'instance' ? [overrideCommand(words.path, change)] : []),
+  ];
+}
+
+type ChangeDevices = (
+  session: Session,
+  target: string,
+  update: (devices: DevicesMap, holder: DeviceHolder) => DevicesMap,
+) => Promise<void>;
+
+interface Words {
+  readonly path: string;
+  readonly noun: string;
+  readonly usage: string;
+  /** name of an object for the examples */
+  readonly sample: string;
+}
+
+function keyCommands(
+  { path, noun, usage, sample }: Words,
+  load: LoadDevices,
+  change: ChangeDevices,
+): readonly CommandSpec[] {
+  return [
     command({
       path: `${path} get`,
       usage: `${usage} <device> <key>`,
@@ -63,20 +72,6 @@ export function deviceCommands(group: string, noun: 'instance' | 'profile', load
       examples: [[`${path} list ${sample}`, 'Print the names of the devices.']],
       run: async (session, [target = '']) => {
         for (const name of Object.keys((await load(session, target)).devices).sort()) session.line(name);
-      },
-    }),
-    command({
-      path: `${path} remove`,
-      aliases: ['rm'],
-      usage: `${usage} <name>...`,
-      summary: `Remove ${noun} devices`,
-      examples: [[`${path} remove ${sample} share`, 'Take the device out.']],
-      run: async (session, [target = '', ...names]) => {
-        await change(session, target, devices => {
-          for (const name of names) deviceOf(devices, name);
-          return Object.fromEntries(Object.entries(devices).filter(([name]) => !names.includes(name)));
-        });
-        session.note(`Device ${names.join(', ')} removed from ${session.named(target).name}`);
       },
     }),
     command({
@@ -108,18 +103,45 @@ export function deviceCommands(group: string, noun: 'instance' | 'profile', load
           return { ...devices, [name]: left };
         }),
     }),
-    ...(noun === 'instance' ? [overrideCommand(path, change)] : []),
   ];
 }
 
-function overrideCommand(
-  path: string,
-  change: (
-    session: Session,
-    target: string,
-    update: (devices: DevicesMap, holder: DeviceHolder) => DevicesMap,
-  ) => Promise<void>,
-): CommandSpec {
+function membershipCommands({ path, noun, usage, sample }: Words, change: ChangeDevices): readonly CommandSpec[] {
+  return [
+    command({
+      path: `${path} add`,
+      usage: `${usage} <device> <type> [key=value...]`,
+      summary: `Add ${noun} devices`,
+      examples: [
+        [`${path} add ${sample} share disk source=/srv/share path=/mnt`, "Show the host's /srv/share at /mnt."],
+        [`${path} add ${sample} web proxy listen=tcp:0.0.0.0:80 connect=tcp:127.0.0.1:80`, 'Pass on a port.'],
+      ],
+      run: async (session, [target = '', name = '', type = '', ...pairs]) => {
+        await change(session, target, devices => {
+          if (devices[name]) throw new ApiError('already-exists', `Device "${name}" already exists`);
+          return { ...devices, [name]: { type, ...parsePairs(pairs) } };
+        });
+        session.note(`Device ${name} added to ${session.named(target).name}`);
+      },
+    }),
+    command({
+      path: `${path} remove`,
+      aliases: ['rm'],
+      usage: `${usage} <name>...`,
+      summary: `Remove ${noun} devices`,
+      examples: [[`${path} remove ${sample} share`, 'Take the device out.']],
+      run: async (session, [target = '', ...names]) => {
+        await change(session, target, devices => {
+          for (const name of names) deviceOf(devices, name);
+          return Object.fromEntries(Object.entries(devices).filter(([name]) => !names.includes(name)));
+        });
+        session.note(`Device ${names.join(', ')} removed from ${session.named(target).name}`);
+      },
+    }),
+  ];
+}
+
+function overrideCommand(path: string, change: ChangeDevices): CommandSpec {
   return command({
     path: `${path} override`,
     usage: '[<remote>:]<instance> <device> [key=value...]',

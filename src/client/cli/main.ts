@@ -119,7 +119,8 @@ async function expandAliases(argv: readonly string[]): Promise<readonly string[]
 function report(error: unknown, debug: boolean): void {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`Error: ${printable(message).replace(/\s*\n\s*/g, ' ')}\n`);
-  for (let cause = error; debug && cause instanceof Error; cause = cause.cause) {
+  if (!debug) return;
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
     process.stderr.write(`${printable(cause.stack ?? cause.message)}\n`);
   }
 }

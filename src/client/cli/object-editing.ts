@@ -33,6 +33,10 @@ export interface EditingOptions {
 
 /** get, set, unset, show and edit: the same for everything that has a config map. */
 export function editingCommands(group: EditingOptions): readonly CommandSpec[] {
+  return [...keyCommands(group), ...wholeCommands(group)];
+}
+
+function keyCommands(group: EditingOptions): readonly CommandSpec[] {
   const [key, value] = group.setting;
   const split = (args: readonly string[]): [readonly string[], readonly string[]] => [
     args.slice(0, group.words),
@@ -77,6 +81,11 @@ export function editingCommands(group: EditingOptions): readonly CommandSpec[] {
           return left;
         }),
     }),
+  ];
+}
+
+function wholeCommands(group: EditingOptions): readonly CommandSpec[] {
+  return [
     command({
       path: `${group.path} show`,
       usage: group.usage,

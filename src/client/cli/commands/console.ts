@@ -42,7 +42,7 @@ export async function attach(session: Session, target: string): Promise<number> 
   session.note('To detach from the console, press: <ctrl>+a q');
   try {
     await attachConsole(client, name, terminalSize(session), { stdin: input, stdout }, control => {
-      leave = control.leave;
+      leave = () => control.leave();
       restore = enterRawMode(session);
       stopForwarding = forwardSignals(session, { ...control, signal: () => control.leave() }, stdout.isTTY);
     });

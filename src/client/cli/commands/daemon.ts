@@ -13,7 +13,7 @@ export const commands: readonly CommandSpec[] = [
       const client = await session.client('local');
       const end = options.timeout > 0 ? performance.now() + options.timeout * 1000 : Infinity;
       for (;;) {
-        const reason = await whyNotReady(client, Math.max(1, end - performance.now()));
+        const reason = await whyNotReady(client, Math.max(1000, end - performance.now()));
         if (reason === undefined) return;
         if (performance.now() >= end) {
           throw new ApiError(

@@ -59,7 +59,7 @@ export function renderImageInfo(image: Image): string {
       : ['    Last used: never']),
     'Properties:',
     ...Object.entries(image.properties)
-      .sort()
+      .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, value]) => `    ${key}: ${value}`),
     'Aliases:',
     ...image.aliases.map(alias => `    - ${alias.description ? `${alias.name} (${alias.description})` : alias.name}`),

@@ -31,12 +31,15 @@ const contentCommands: readonly CommandSpec[] = [
       const hasRemote = /^[A-Za-z0-9][A-Za-z0-9_.-]*:$/.test(first);
       const client = await session.client(hasRemote ? first.slice(0, -1) : undefined);
       const filters = hasRemote ? args.slice(1) : args;
-      const columns = [...options.columns.replaceAll(',', '')].map(letter => {
-        const column = imageColumns[letter];
-        if (!column)
-          throw new ApiError('invalid-argument', `Unknown column "${letter}". See "lxd-like image list --help"`);
-        return column;
-      });
+      const columns = options.columns
+        .replaceAll(',', '')
+        .split('')
+        .map(letter => {
+          const column = imageColumns[letter];
+          if (!column)
+            throw new ApiError('invalid-argument', `Unknown column "${letter}". See "lxd-like image list --help"`);
+          return column;
+        });
       const images = (await client.images.list()).filter(image => filters.every(filter => imageMatches(image, filter)));
       await printList(session, options.format as Format, images, () => ({
         header: columns.map(column => column.title),

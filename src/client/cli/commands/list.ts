@@ -51,7 +51,7 @@ interface ListOptions {
   readonly allProjects: boolean;
   readonly columns: string;
   readonly fast: boolean;
-  readonly format: Format | string;
+  readonly format: string;
 }
 
 async function listInstances(session: Session, args: readonly string[], options: ListOptions): Promise<void> {

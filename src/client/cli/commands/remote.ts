@@ -38,7 +38,7 @@ export const commands: readonly CommandSpec[] = [
       await printList(session, options.format as Format, config.remotes, () => ({
         header: ['NAME', 'URL', 'PROTOCOL', 'AUTH TYPE', 'PUBLIC', 'STATIC', 'GLOBAL'],
         rows: Object.entries(config.remotes)
-          .sort()
+          .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([name, remote]) => [
             name === config['default-remote'] ? `${name} (current)` : name,
             remote.addr,

@@ -36,7 +36,7 @@ const lifeCommands: readonly CommandSpec[] = [
     },
     run: async (session, [target = ''], options) => {
       const { client, name } = await session.object(target, 'storage pool');
-      const columns = [...options.columns].map(letter => {
+      const columns = options.columns.split('').map(letter => {
         const column = volumeColumns[letter];
         if (!column) throw new ApiError('invalid-argument', `Unknown column "${letter}"`);
         return column;

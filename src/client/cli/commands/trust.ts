@@ -51,7 +51,7 @@ export const trustCommands: readonly CommandSpec[] = [
     },
     run: async (session, args, options) => {
       const [first = ''] = args;
-      const hasRemote = args.length > 1 || /:$/.test(first);
+      const hasRemote = args.length > 1 || first.endsWith(':');
       const { client } = await session.at(hasRemote ? first : '');
       const file = hasRemote ? args[1] : args[0];
       const common = {
