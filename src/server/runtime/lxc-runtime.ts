@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, rmdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from '#api/error.ts';
@@ -71,7 +71,7 @@ export class LxcRuntime implements Runtime {
   }
 
   async adopt(): Promise<readonly string[]> {
-    const ids = await readdir(this.#lxcPath).catch(() => []);
+    const ids = await readdir(path.dirname(this.#paths.run('x'))).catch(() => []);
     for (const id of ids) await this.#adoptOne(id);
     await this.#removeStrayCgroups();
     return [...this.#running.keys()];
@@ -235,10 +235,12 @@ export class LxcRuntime implements Runtime {
     this.#running.clear();
     await this.#files.close();
     await (await this.#namespaces)?.close();
+    await rmdir(this.#lxcPath).catch(() => undefined); // starting makes it again
   }
 
+  /** Names liblxc's command sockets; guests' roots must be able to enter it, so it is apart from our state. */
   get #lxcPath(): string {
-    return path.dirname(this.#paths.run('x'));
+    return path.join('/run', this.#brand);
   }
   #logFile(id: string): string {
     return path.join(this.#paths.logs(id), 'lxc.log');
@@ -274,6 +276,7 @@ export class LxcRuntime implements Runtime {
     const run = this.#paths.run(id);
     await rm(run, { recursive: true, force: true });
     for (const folder of [run, this.#paths.logs(id)]) await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(this.#lxcPath, { recursive: true, mode: 0o711 });
     await this.clearConsoleLog(id);
     await rm(this.#logFile(id), { force: true });
     const config = renderConfig(spec, {
