@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -138,7 +148,10 @@ describe('LxcRuntime on this host', () => {
     await place.runtime.start(spec);
     const record = await readRecord(place.paths.run(id));
     const rollup = readFileSync(`/proc/${String(record?.monitorPid)}/smaps_rollup`, 'utf8');
-    const kilobytes = [...rollup.matchAll(/^Private_Dirty: +(\d+) kB$/gm)].reduce((sum, match) => sum + Number(match[1]), 0);
+    const kilobytes = [...rollup.matchAll(/^Private_Dirty: +(\d+) kB$/gm)].reduce(
+      (sum, match) => sum + Number(match[1]),
+      0,
+    );
     expect(kilobytes).toBeLessThan(1024);
   });
   test('any range of ids works, whatever /etc/subuid says', async () => {
@@ -159,7 +172,10 @@ describe('LxcRuntime on this host', () => {
     expect(filter.length).toBeGreaterThan(100);
   });
   test('NICs come and go while it runs', async () => {
-    await place.runtime.start({ ...spec, nics: [{ hostName: 'ctt0', name: 'eth0', hardwareAddress: '00:16:3e:00:00:01' }] });
+    await place.runtime.start({
+      ...spec,
+      nics: [{ hostName: 'ctt0', name: 'eth0', hardwareAddress: '00:16:3e:00:00:01' }],
+    });
     await place.runtime.attachNic(id, { hostName: 'ctt1', name: 'eth1', hardwareAddress: '00:16:3e:00:00:02' });
     const names = (): readonly string[] => place.runtime.links(id).map(link => `${link.name} ${link.hardwareAddress}`);
     expect(names()).toEqual(['lo 00:00:00:00:00:00', 'eth0 00:16:3e:00:00:01', 'eth1 00:16:3e:00:00:02']);
@@ -172,7 +188,9 @@ describe('LxcRuntime on this host', () => {
     writeFileSync(path.join(source, 'file'), 'content');
     const mount = { source, target: '/mnt/disk one', kind: 'directory', idmapped: true } as const;
     await place.runtime.start({ ...spec, mounts: [{ ...mount, readOnly: true }] });
-    expect(await sh('cat "/mnt/disk one/file"; touch "/mnt/disk one/new" 2>/dev/null || echo " read-only"')).toBe('content read-only');
+    expect(await sh('cat "/mnt/disk one/file"; touch "/mnt/disk one/new" 2>/dev/null || echo " read-only"')).toBe(
+      'content read-only',
+    );
     await place.runtime.attachMount(id, { ...mount, target: '/mnt/later' });
     expect(await sh('touch /mnt/later/new && cat /mnt/later/file')).toBe('content');
     await place.runtime.detachMount(id, '/mnt/later');
