@@ -357,12 +357,11 @@ export class LxcRuntime implements Runtime {
   }
 
   /** True when the container is gone; false when the time is over first. */
-  async #endsWithin(id: string, timeoutMs: number | undefined, signal?: AbortSignal): Promise<boolean> {
-    const deadline = timeoutMs === undefined ? Infinity : Date.now() + timeoutMs;
+  async #endsWithin(id: string, timeoutMs = 2 ** 31 - 1, signal?: AbortSignal): Promise<boolean> {
     const container = this.#running.get(id);
     if (!container) return true;
     const over = new AbortController();
-    const waits = sleep(Math.min(2 ** 31 - 1, Math.max(0, deadline - Date.now())), undefined, {
+    const waits = sleep(timeoutMs, undefined, {
       signal: signal ? AbortSignal.any([over.signal, signal]) : over.signal,
     });
     try {
