@@ -142,9 +142,8 @@ export class LxcRuntime implements Runtime {
   }
 
   status(id: string): ContainerStatus {
-    const container = this.#running.get(id);
-    if (!container) return 'stopped';
-    return container.frozen ? 'frozen' : 'running';
+    const frozen = this.#running.get(id)?.frozen;
+    return frozen === undefined ? 'stopped' : frozen ? 'frozen' : 'running';
   }
 
   initPid(id: string): number | undefined {
@@ -217,9 +216,8 @@ export class LxcRuntime implements Runtime {
   }
 
   async detachMount(id: string, target: string): Promise<void> {
-    const { filter } = await this.#seccompFiles();
     const container = this.#running.get(id);
-    if (container) await (await this.#helper()).unmount(container.target(filter), target);
+    if (container) await (await this.#helper()).unmount(container.target((await this.#seccompFiles()).filter), target);
   }
 
   async rename(id: string, newId: string): Promise<void> {

@@ -84,7 +84,7 @@ export class MemoryFiles implements FileServer {
       if (this.#children(file).length > 0 && !recursive) {
         throw new ApiError('invalid-argument', `Cannot remove "${file}": it is not empty`);
       }
-      for (const each of [...this.#nodes.keys()]) if (each.startsWith(`${normal(file)}/`)) this.#nodes.delete(each);
+      for (const each of this.#nodes.keys()) if (each.startsWith(`${normal(file)}/`)) this.#nodes.delete(each);
       this.#nodes.delete(normal(file));
     });
   }
