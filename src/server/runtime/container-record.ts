@@ -65,7 +65,8 @@ export function processIdentity(pid: number): { readonly parent: number; readonl
 /** Signals that a process blocks or catches (the mask fields of /proc/PID/status). */
 export function waitsForSignal(pid: number, signal: number): { readonly blocked: boolean; readonly caught: boolean } {
   const status = readFileSync(`/proc/${String(pid)}/status`, 'latin1');
-  const mask = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
+  const mask = (name: string): bigint =>
+    BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
   const bit = 1n << BigInt(signal - 1);
   return { blocked: (mask('SigBlk') & bit) !== 0n, caught: (mask('SigCgt') & bit) !== 0n };
 }

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { Cgroups } from './cgroups.ts';
 import type { CpuLimit, MemoryLimit, ResourceLimits } from './runtime.ts';
 
@@ -33,6 +35,25 @@ export function cgroupValues(limits: ResourceLimits, cgroups: Pick<Cgroups, 'ver
   }
   into('pids', () => [['pids.max', limits.processes === undefined ? 'max' : String(limits.processes)]]);
   return values;
+}
+
+/** Values for a new cgroup: only what differs from its defaults, and no optional files that this kernel lacks. */
+export function startValues(
+  limits: ResourceLimits,
+  cgroups: Pick<Cgroups, 'versionOf' | 'hierarchies'>,
+  exists: (file: string) => boolean = existsSync,
+): CgroupValue[] {
+  const defaults = cgroupValues({}, cgroups);
+  const lacks = ({ controller, file }: CgroupValue): boolean => {
+    const hierarchy = cgroups.hierarchies.find(({ controllers }) => controllers.includes(controller));
+    // A v2 root has no limit files to look for; kernels with v2 have them all.
+    return hierarchy?.version === 1 && !exists(path.join(hierarchy.mountPoint, file));
+  };
+  return cgroupValues(limits, cgroups).filter(
+    value =>
+      !defaults.some(({ file, value: usual }) => file === value.file && usual === value.value) &&
+      !(value.optional && lacks(value)),
+  );
 }
 
 type Entry = readonly [file: string, value: string, optional?: boolean];

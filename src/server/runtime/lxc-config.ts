@@ -51,7 +51,8 @@ export function renderConfig(spec: ContainerSpec, context: ConfigContext): strin
   set('lxc.apparmor.profile', 'unconfined');
   set('lxc.seccomp.profile', context.seccompPolicy);
   if (spec.idmap) {
-    for (const kind of ['u', 'g']) set('lxc.idmap', `${kind} 0 ${String(spec.idmap.hostBase)} ${String(spec.idmap.size)}`);
+    for (const kind of ['u', 'g'])
+      set('lxc.idmap', `${kind} 0 ${String(spec.idmap.hostBase)} ${String(spec.idmap.size)}`);
   } else {
     set('lxc.cap.drop', droppedCapabilities);
   }
@@ -72,7 +73,9 @@ export function renderConfig(spec: ContainerSpec, context: ConfigContext): strin
 
 /** Names of a container's cgroups: of its supervising process, its own, and where liblxc parks itself while it cleans up. */
 export function cgroupName(brand: string, kind: 'monitor' | 'container' | 'monitor.pivot', id: string): string {
-  return { monitor: `${brand}.monitor.${id}`, container: `${brand}.payload.${id}`, 'monitor.pivot': `${brand}.pivot` }[kind];
+  return { monitor: `${brand}.monitor.${id}`, container: `${brand}.payload.${id}`, 'monitor.pivot': `${brand}.pivot` }[
+    kind
+  ];
 }
 
 function automaticMounts(spec: ContainerSpec, context: ConfigContext): string {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, rmdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from '#api/error.ts';
@@ -8,7 +8,7 @@ import { installedPath } from '#base/install-root.ts';
 import type { Log } from '#base/log.ts';
 import { kernel, type Kernel } from '#native/kernel.ts';
 import type { StatePaths } from '../paths.ts';
-import { Cgroups, processesIn, removeCgroup } from './cgroups.ts';
+import { Cgroups } from './cgroups.ts';
 import { openConsole } from './console-session.ts';
 import {
   currentBootId,
@@ -19,8 +19,9 @@ import {
   type ContainerRecord,
 } from './container-record.ts';
 import { FileServers } from './file-servers.ts';
-import { powerOffSignal, rebootSignal } from './init-signals.ts';
-import { cgroupValues } from './limits.ts';
+import { askInit } from './init-signals.ts';
+import { clearCgroups, clearPivots } from './leftovers.ts';
+import { startValues } from './limits.ts';
 import { cgroupName, renderConfig } from './lxc-config.ts';
 import { startContainer } from './lxc-helper.ts';
 import { NamespaceServer } from './namespace-server.ts';
@@ -46,7 +47,8 @@ import { ensureSeccompFiles, type SeccompFiles } from './seccomp-policy.ts';
 const usualRoot = '/var/lib/lxd-like';
 /** Milliseconds until a container that does not go by itself is helped. */
 const killDeadlineMs = 30_000;
-const leftoverDeadlineMs = 5_000;
+/** Milliseconds that init gets until it listens to a request to reboot. */
+const listenDeadlineMs = 30_000;
 
 /** Runs containers with liblxc; what is done while they run goes to the kernel directly. */
 export class LxcRuntime implements Runtime {
@@ -71,9 +73,9 @@ export class LxcRuntime implements Runtime {
   }
 
   async adopt(): Promise<readonly string[]> {
-    const ids = await readdir(this.#lxcPath).catch(() => []);
+    const ids = await readdir(path.dirname(this.#paths.run('x'))).catch(() => []);
     for (const id of ids) await this.#adoptOne(id);
-    await this.#removeStrayCgroups();
+    clearPivots(this.#cgroups, this.#brand);
     return [...this.#running.keys()];
   }
 
@@ -106,14 +108,18 @@ export class LxcRuntime implements Runtime {
     const container = this.#running.get(id);
     if (!container) return;
     if (container.frozen) throw new ApiError('failed-precondition', `Instance "${id}" is frozen; unfreeze it first`);
-    container.signal(powerOffSignal(container.record.initPid));
-    if (await this.#endsWithin(id, timeoutMs, signal)) return;
+    const over = new AbortController();
+    askInit(container, 'powerOff', over.signal).catch(this.#failedAsking);
+    try {
+      if (await this.#endsWithin(id, timeoutMs, signal)) return;
+    } finally {
+      over.abort();
+    }
     throw new ApiError('busy', `Instance "${id}" has not shut down in time; stop it with force`);
   }
 
   reboot(id: string): void {
-    const container = this.#get(id);
-    container.signal(rebootSignal(container.record.initPid));
+    askInit(this.#get(id), 'reboot', AbortSignal.timeout(listenDeadlineMs)).catch(this.#failedAsking);
   }
 
   async kill(id: string): Promise<void> {
@@ -121,7 +127,10 @@ export class LxcRuntime implements Runtime {
     if (!container) return;
     container.kill();
     if (await this.#endsWithin(id, killDeadlineMs)) return;
-    throw new ApiError('busy', `Instance "${id}" does not end although it was killed; a process of it waits for the kernel`);
+    throw new ApiError(
+      'busy',
+      `Instance "${id}" does not end although it was killed; a process of it waits for the kernel`,
+    );
   }
 
   async freeze(id: string): Promise<void> {
@@ -133,9 +142,8 @@ export class LxcRuntime implements Runtime {
   }
 
   status(id: string): ContainerStatus {
-    const container = this.#running.get(id);
-    if (!container) return 'stopped';
-    return container.frozen ? 'frozen' : 'running';
+    const frozen = this.#running.get(id)?.frozen;
+    return frozen === undefined ? 'stopped' : frozen ? 'frozen' : 'running';
   }
 
   initPid(id: string): number | undefined {
@@ -208,9 +216,8 @@ export class LxcRuntime implements Runtime {
   }
 
   async detachMount(id: string, target: string): Promise<void> {
-    const { filter } = await this.#seccompFiles();
     const container = this.#running.get(id);
-    if (container) await (await this.#helper()).unmount(container.target(filter), target);
+    if (container) await (await this.#helper()).unmount(container.target((await this.#seccompFiles()).filter), target);
   }
 
   async rename(id: string, newId: string): Promise<void> {
@@ -223,7 +230,8 @@ export class LxcRuntime implements Runtime {
 
   async forget(id: string): Promise<void> {
     await this.#files.release(id);
-    for (const folder of [this.#paths.logs(id), this.#paths.run(id)]) await rm(folder, { recursive: true, force: true });
+    for (const folder of [this.#paths.logs(id), this.#paths.run(id)])
+      await rm(folder, { recursive: true, force: true });
   }
 
   onStopped(listener: (event: StoppedEvent) => void): void {
@@ -235,10 +243,13 @@ export class LxcRuntime implements Runtime {
     this.#running.clear();
     await this.#files.close();
     await (await this.#namespaces)?.close();
+    clearPivots(this.#cgroups, this.#brand);
+    await rmdir(this.#lxcPath).catch(() => undefined); // starting makes it again
   }
 
+  /** Names liblxc's command sockets; guests' roots must be able to enter it, so it is apart from our state. */
   get #lxcPath(): string {
-    return path.dirname(this.#paths.run('x'));
+    return path.join('/run', this.#brand);
   }
   #logFile(id: string): string {
     return path.join(this.#paths.logs(id), 'lxc.log');
@@ -249,6 +260,8 @@ export class LxcRuntime implements Runtime {
   #cgroupOf(id: string): string {
     return cgroupName(this.#brand, 'container', id);
   }
+
+  readonly #failedAsking = (error: unknown): void => this.#log.warning('Failed asking init to stop', { error });
 
   #get(id: string): RunningContainer {
     const container = this.#running.get(id);
@@ -272,8 +285,9 @@ export class LxcRuntime implements Runtime {
     const { id } = spec;
     const seccomp = await this.#seccompFiles();
     const run = this.#paths.run(id);
-    await rm(run, { recursive: true, force: true });
+    await this.#clear(id); // of a daemon that was killed in the middle of this
     for (const folder of [run, this.#paths.logs(id)]) await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(this.#lxcPath, { recursive: true, mode: 0o711 });
     await this.clearConsoleLog(id);
     await rm(this.#logFile(id), { force: true });
     const config = renderConfig(spec, {
@@ -283,28 +297,12 @@ export class LxcRuntime implements Runtime {
       seccompPolicy: seccomp.policy,
       postStopHook: [installedPath('native/build/ctr-ns'), 'hook', run],
       unifiedCgroups: this.#cgroups.unified,
-      limits: this.#startLimits(spec.limits),
+      limits: startValues(spec.limits, this.#cgroups),
       exists: existsSync,
     });
     const file = path.join(this.#paths.logs(id), 'lxc.conf');
     await writeFile(file, config, { mode: 0o600 });
     return file;
-  }
-
-  /** Only what differs from a fresh cgroup, so that files that this kernel lacks are not asked for. */
-  #startLimits(limits: ResourceLimits): ReturnType<typeof cgroupValues> {
-    const fresh = cgroupValues({}, this.#cgroups);
-    return cgroupValues(limits, this.#cgroups).filter(
-      value =>
-        !fresh.some(other => other.file === value.file && other.value === value.value) &&
-        !(value.optional && this.#lacks(value.controller, value.file)),
-    );
-  }
-
-  /** The root cgroup of a v2 hierarchy has no limit files to look for; there the kernel is new enough to have them all. */
-  #lacks(controller: string, file: string): boolean {
-    const hierarchy = this.#cgroups.hierarchies.find(({ controllers }) => controllers.includes(controller));
-    return hierarchy?.version === 1 && !existsSync(path.join(hierarchy.mountPoint, file));
   }
 
   #identify(spec: ContainerSpec, initPid: number): ContainerRecord {
@@ -357,12 +355,11 @@ export class LxcRuntime implements Runtime {
   }
 
   /** True when the container is gone; false when the time is over first. */
-  async #endsWithin(id: string, timeoutMs: number | undefined, signal?: AbortSignal): Promise<boolean> {
-    const deadline = timeoutMs === undefined ? Infinity : Date.now() + timeoutMs;
+  async #endsWithin(id: string, timeoutMs = 2 ** 31 - 1, signal?: AbortSignal): Promise<boolean> {
     const container = this.#running.get(id);
     if (!container) return true;
     const over = new AbortController();
-    const waits = sleep(Math.min(2 ** 31 - 1, Math.max(0, deadline - Date.now())), undefined, {
+    const waits = sleep(timeoutMs, undefined, {
       signal: signal ? AbortSignal.any([over.signal, signal]) : over.signal,
     });
     try {
@@ -380,19 +377,7 @@ export class LxcRuntime implements Runtime {
 
   /** Removes what is left of a container that ended or never started: processes, cgroups, the run folder. */
   async #clear(id: string): Promise<void> {
-    const names = [this.#cgroupOf(id), cgroupName(this.#brand, 'monitor', id)];
-    const mine = (name: string): boolean => names.some(own => name === own || new RegExp(`^${escape(own)}-\\d+$`).test(name));
-    const deadline = Date.now() + leftoverDeadlineMs;
-    for (let patience = 20; ; patience--) {
-      const directories = this.#cgroups.find(mine);
-      const left = directories.flatMap(processesIn);
-      if (left.length === 0 || Date.now() > deadline) {
-        directories.forEach(removeCgroup);
-        break;
-      }
-      if (patience <= 0) left.forEach(killProcess);
-      await sleep(5);
-    }
+    await clearCgroups(this.#cgroups, this.#brand, id);
     await rm(this.#paths.run(id), { recursive: true, force: true });
   }
 
@@ -411,26 +396,5 @@ export class LxcRuntime implements Runtime {
     if (!record) this.#log.warning('Removing what is left of a start that was not finished', { id });
     await this.#clear(id);
     if (sameBoot) setImmediate(() => this.#tell({ id, reboot }));
-  }
-
-  /** liblxc leaves its pivot cgroups behind. */
-  async #removeStrayCgroups(): Promise<void> {
-    const pivot = cgroupName(this.#brand, 'monitor.pivot', '');
-    for (const directory of this.#cgroups.find(name => name === pivot)) {
-      if (processesIn(directory).length === 0) removeCgroup(directory);
-    }
-    await Promise.resolve();
-  }
-}
-
-function escape(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
-
-function killProcess(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // gone meanwhile
   }
 }

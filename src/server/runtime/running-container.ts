@@ -68,7 +68,10 @@ export class RunningContainer {
       if (Date.now() > deadline) {
         // Half frozen is worse than running.
         if (frozen) this.#write('freezer', file, v1 ? 'THAWED' : '0');
-        throw new ApiError('busy', `Failed ${frozen ? 'freezing' : 'unfreezing'} "${this.record.id}": some of its processes do not react`);
+        throw new ApiError(
+          'busy',
+          `Failed ${frozen ? 'freezing' : 'unfreezing'} "${this.record.id}": some of its processes do not react`,
+        );
       }
       await sleep(freezerPollMs);
     }
