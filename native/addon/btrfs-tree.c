@@ -22,11 +22,12 @@ int read_subvolume_id(int descriptor, uint64_t *id) {
     return 0;
 }
 
-int read_qgroup(int descriptor, uint64_t subvolume, bool *found, uint64_t *referenced, uint64_t *exclusive) {
+/// Reads the item of qgroup 0/`subvolume`; `found` is false when quota is off or there is none.
+static int read_quota_item(int descriptor, uint32_t type, uint64_t subvolume, void *item, size_t size, bool *found) {
     struct btrfs_ioctl_search_args search = {
         .key = {.tree_id = BTRFS_QUOTA_TREE_OBJECTID,
-                .min_type = BTRFS_QGROUP_INFO_KEY,
-                .max_type = BTRFS_QGROUP_INFO_KEY,
+                .min_type = type,
+                .max_type = type,
                 .min_offset = subvolume,
                 .max_offset = subvolume,
                 .max_transid = UINT64_MAX,
@@ -35,13 +36,24 @@ int read_qgroup(int descriptor, uint64_t subvolume, bool *found, uint64_t *refer
     if (ioctl(descriptor, BTRFS_IOC_TREE_SEARCH, &search) < 0) return errno == ENOENT ? 0 : errno;
     if (search.key.nr_items == 0) return 0;
     struct btrfs_ioctl_search_header header;
-    struct btrfs_qgroup_info_item item;
     memcpy(&header, search.buf, sizeof header);
-    if (header.len < sizeof item) return EUCLEAN;
-    memcpy(&item, search.buf + sizeof header, sizeof item);
+    if (header.len < size) return EUCLEAN;
+    memcpy(item, search.buf + sizeof header, size);
     *found = true;
-    *referenced = le64toh(item.rfer);
-    *exclusive = le64toh(item.excl);
+    return 0;
+}
+
+int read_qgroup(int descriptor, uint64_t subvolume, struct qgroup *qgroup) {
+    struct btrfs_qgroup_info_item info;
+    struct btrfs_qgroup_limit_item limit;
+    int error = read_quota_item(descriptor, BTRFS_QGROUP_INFO_KEY, subvolume, &info, sizeof info, &qgroup->found);
+    if (error || !qgroup->found) return error;
+    qgroup->referenced = le64toh(info.rfer);
+    qgroup->exclusive = le64toh(info.excl);
+    error = read_quota_item(descriptor, BTRFS_QGROUP_LIMIT_KEY, subvolume, &limit, sizeof limit, &qgroup->limited);
+    if (error || !qgroup->limited) return error;
+    qgroup->limited = le64toh(limit.flags) & BTRFS_QGROUP_LIMIT_MAX_RFER;
+    qgroup->limit = le64toh(limit.max_rfer);
     return 0;
 }
 

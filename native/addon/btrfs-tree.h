@@ -4,8 +4,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/// Sets `found` to false when quota is off or knows no such subvolume. Returns 0 or an errno.
-int read_qgroup(int descriptor, uint64_t subvolume, bool *found, uint64_t *referenced, uint64_t *exclusive);
+/// Bytes of a subvolume; `found` is false when quota is off or knows no such subvolume.
+struct qgroup {
+    bool found, limited;
+    uint64_t referenced, exclusive, limit;
+};
+/// Returns 0 or an errno.
+int read_qgroup(int descriptor, uint64_t subvolume, struct qgroup *qgroup);
 int read_subvolume_id(int descriptor, uint64_t *id);
 
 struct paths {

@@ -11,8 +11,9 @@ struct btrfs_job {
     /// duplicates, so that the caller may close its own
     int descriptor, source;
     char *name;
-    bool flag, found;
-    uint64_t subvolume, bytes, exclusive;
+    bool flag;
+    uint64_t subvolume, bytes;
+    struct qgroup qgroup;
     struct paths paths;
 };
 
@@ -191,15 +192,16 @@ static napi_value set_limit(napi_env env, napi_callback_info info) {
 
 static int run_usage(struct job *job) {
     struct btrfs_job *btrfs = (struct btrfs_job *)job;
-    return read_qgroup(btrfs->descriptor, btrfs->subvolume, &btrfs->found, &btrfs->bytes, &btrfs->exclusive);
+    return read_qgroup(btrfs->descriptor, btrfs->subvolume, &btrfs->qgroup);
 }
 
 static napi_value usage_result(napi_env env, struct job *job) {
-    const struct btrfs_job *btrfs = (struct btrfs_job *)job;
+    const struct qgroup *qgroup = &((struct btrfs_job *)job)->qgroup;
     napi_value usage;
-    if (!btrfs->found || napi_create_object(env, &usage) != napi_ok) return NULL;
-    set_number(env, usage, "referenced", (double)btrfs->bytes);
-    set_number(env, usage, "exclusive", (double)btrfs->exclusive);
+    if (!qgroup->found || napi_create_object(env, &usage) != napi_ok) return NULL;
+    set_number(env, usage, "referenced", (double)qgroup->referenced);
+    set_number(env, usage, "exclusive", (double)qgroup->exclusive);
+    if (qgroup->limited) set_number(env, usage, "limit", (double)qgroup->limit);
     return usage;
 }
 

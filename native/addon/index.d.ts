@@ -106,11 +106,11 @@ export function btrfsNestedSubvolumes(descriptor: number): Promise<readonly stri
 export function btrfsEnableQuota(descriptor: number): Promise<void>;
 /** Limits referenced bytes of qgroup 0/ID; undefined lifts the limit. */
 export function btrfsSetLimit(descriptor: number, subvolumeId: number, bytes: number | undefined): Promise<void>;
-/** Referenced and exclusive bytes of qgroup 0/ID, or undefined when quota is off. */
+/** Referenced and exclusive bytes of qgroup 0/ID and the limit of the referenced ones; undefined when quota is off. */
 export function btrfsUsage(
   descriptor: number,
   subvolumeId: number,
-): Promise<{ readonly referenced: number; readonly exclusive: number } | undefined>;
+): Promise<{ readonly referenced: number; readonly exclusive: number; readonly limit?: number } | undefined>;
 
 // ---- rtnetlink (rtnetlink(7)) ----
 

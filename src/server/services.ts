@@ -6,7 +6,7 @@ import type { EventBus } from './events/event-bus.ts';
 import type { NetworkControl, Networks } from './networks/networks.ts';
 import type { Operations } from './operations/operation.ts';
 import type { StatePaths } from './paths.ts';
-import type { Pools } from './pools/pools.ts';
+import type { PoolRegistry } from './pools/pools.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import type { ServerSettings } from './settings/server-settings.ts';
 import type { Settings } from './settings/settings.ts';
@@ -21,7 +21,7 @@ export interface Services {
   readonly operations: Operations;
   readonly locks: KeyedLock;
   readonly paths: StatePaths;
-  readonly pools: Pools;
+  readonly pools: PoolRegistry;
   readonly networks: Networks;
   readonly networkControl: NetworkControl;
   readonly runtime: Runtime;

@@ -17,6 +17,9 @@ export interface Snapshot {
   readonly name: string;
 }
 
+/** Fills an empty folder that belongs to root; a rejection undoes what the folder was made for. */
+export type FillVolume = (folder: string) => Promise<void>;
+
 /** Bytes; `total` is the quota of a volume, or the size of the file system when it has none. */
 export interface Usage {
   readonly used: number;
@@ -45,6 +48,8 @@ export interface StorageDriver {
   mountPool(): Promise<void>;
   /** May be called twice. */
   unmountPool(): Promise<void>;
+  /** Waits for deletions that go on after their method has answered. */
+  settle(): Promise<void>;
   poolUsage(): Promise<PoolUsage>;
   /** Takes over changed config, e.g. grows a loop file; `before` is the config until now. */
   updatePool(before: ConfigMap, after: ConfigMap): Promise<void>;
@@ -67,23 +72,35 @@ export interface StorageDriver {
   unmountSnapshot(snapshot: Snapshot): Promise<void>;
   /** Limits the bytes that a volume refers to; undefined lifts the limit. "unsupported" where the driver cannot. */
   setQuota(volume: Volume, bytes: number | undefined): Promise<void>;
-  /** Bytes used by a volume, or undefined where that would mean walking it. */
+  /** Bytes that a volume refers to and its quota, or undefined where knowing that would mean walking it. */
   volumeUsage(volume: Volume): Promise<Usage | undefined>;
 
+  /** True when volumes can be mounted with shifted ids (mount_setattr(2)); known once the pool is mounted. */
+  supportsIdmappedMounts(): boolean;
+
   createSnapshot(snapshot: Snapshot): Promise<void>;
+  /** Makes a snapshot with the content of another volume's: copy-on-write where the file system can. */
+  cloneSnapshot(source: Snapshot, target: Snapshot): Promise<void>;
+  /** Makes a snapshot with the content that `fill` puts into an empty folder; it appears when it is whole. */
+  fillSnapshot(target: Snapshot, fill: FillVolume): Promise<void>;
   deleteSnapshot(snapshot: Snapshot): Promise<void>;
   renameSnapshot(snapshot: Snapshot, newName: string): Promise<void>;
-  /** Puts the snapshot's content in the volume's place: the old content stays until the new one is whole. */
+  /**
+   * Puts the snapshot's content in the volume's place: the old content stays until the new one is whole. A quota stays
+   * in force.
+   */
   restoreSnapshot(snapshot: Snapshot): Promise<void>;
   /** Oldest first. */
   listSnapshots(volume: Volume): Promise<readonly string[]>;
 }
 
-/** A capability, not a duty: streams of a snapshot, whole or as the difference to an older one. */
+/** A capability, not a duty: streams of a whole snapshot in the file system's own format. */
 export interface SendReceive {
   readonly streamFormat: string;
-  send(snapshot: Snapshot, base: Snapshot | undefined, output: Writable): Promise<void>;
-  receive(target: Snapshot, stream: Readable): Promise<void>;
+  /** Writes the stream and leaves `output` open. "unsupported" for a snapshot with nested volumes of the guest's. */
+  send(snapshot: Snapshot, output: Writable, signal?: AbortSignal): Promise<void>;
+  /** Makes the snapshot from a stream that nobody has to trust: it can write nowhere but into the snapshot. */
+  receive(target: Snapshot, stream: Readable, signal?: AbortSignal): Promise<void>;
 }
 
 export function canSendReceive(driver: StorageDriver): driver is StorageDriver & SendReceive {
@@ -104,6 +121,8 @@ export interface DriverContext {
 /** A kind of driver: how to make one, its keys, and whether this host can use it. */
 export interface DriverType {
   readonly name: string;
+  /** Debian package to install when this host cannot use the driver; empty when it needs none. */
+  readonly hostPackage: string;
   /** pool keys beyond the common ones */
   readonly poolKeys: KeyTable;
   create(context: DriverContext): StorageDriver;

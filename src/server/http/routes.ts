@@ -7,6 +7,7 @@ import { operationRoutes, operationUpgrades } from './routes/operations.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { resourceRoutes } from './routes/resources.ts';
 import { serverRoutes } from './routes/server.ts';
+import { storagePoolRoutes } from './routes/storage-pools.ts';
 import { warningRoutes } from './routes/warnings.ts';
 
 /** All routes: a resource is added by its import above and a line below. */
@@ -17,6 +18,7 @@ export const routes: readonly Route[] = [
   ...operationRoutes,
   ...projectRoutes,
   ...resourceRoutes,
+  ...storagePoolRoutes,
   ...warningRoutes,
   ...internalRoutes,
 ];

@@ -42,15 +42,12 @@ export async function readNetwork(files: HostFiles): Promise<unknown> {
     const device = await files.target('sys/class/net', id, 'device');
     if (device === '') continue;
     const address = pciAddress(device);
-    const card = cards.get(device) ?? {
+    const card: PciFacts & { readonly ports: unknown[] } = cards.get(device) ?? {
       ...(await pciFacts(files, address)),
       ports: [],
-      pci_address: address,
-      usb_address: await usbAddress(files, device),
-      firmware_version: '',
+      ...{ pci_address: address, usb_address: await usbAddress(files, device), firmware_version: '' },
     };
-    const port: unknown = await readPort(files, id);
-    card.ports.push(port);
+    card.ports.push(await readPort(files, id));
     cards.set(device, card);
   }
   return { cards: [...cards.values()], total: cards.size };

@@ -1,0 +1,136 @@
+import type { StoragePool, StoragePoolPut, StoragePoolsPost, StorageVolume } from '#api/storage.ts';
+import { createPool } from '../../pools/create-pool.ts';
+import { deletePool } from '../../pools/delete-pool.ts';
+import { findPool, listPools } from '../../pools/list-pools.ts';
+import { getVolume, listVolumes } from '../../pools/list-volumes.ts';
+import { poolResources } from '../../pools/pool-resources.ts';
+import { updatePool } from '../../pools/update-pool.ts';
+import type { Services } from '../../services.ts';
+import { assertEtag } from '../etag.ts';
+import { type ApiRequest, created, type Reply, type Route, sync } from '../route.ts';
+
+const config = { type: 'object', additionalProperties: { type: 'string' } };
+const change = { type: 'object', properties: { description: { type: 'string', maxLength: 4096 }, config } };
+const creation = {
+  type: 'object',
+  required: ['name', 'driver'],
+  properties: { ...change.properties, name: { type: 'string' }, driver: { type: 'string' } },
+};
+
+const pools = '/1.0/storage-pools';
+
+export const storagePoolRoutes: readonly Route[] = [
+  { method: 'GET', path: pools, access: 'trusted', handle: list },
+  { method: 'POST', path: pools, access: 'admin', body: creation, handle: create },
+  { method: 'GET', path: `${pools}/:name`, access: 'trusted', handle: get },
+  {
+    method: 'PUT',
+    path: `${pools}/:name`,
+    access: 'admin',
+    body: change,
+    handle: (services, request) => update(services, request, () => ({})),
+  },
+  {
+    method: 'PATCH',
+    path: `${pools}/:name`,
+    access: 'admin',
+    body: change,
+    handle: (services, request) => update(services, request, current => current.config),
+  },
+  { method: 'DELETE', path: `${pools}/:name`, access: 'admin', handle: remove },
+  {
+    method: 'GET',
+    path: `${pools}/:name/resources`,
+    access: 'trusted',
+    handle: async (services, request) => sync(await poolResources(services, nameOf(request))),
+  },
+  { method: 'GET', path: `${pools}/:name/volumes`, access: 'project', handle: listAllVolumes },
+  { method: 'GET', path: `${pools}/:name/volumes/:type`, access: 'project', handle: listAllVolumes },
+  { method: 'GET', path: `${pools}/:name/volumes/:type/:volume`, access: 'project', handle: oneVolume },
+];
+
+async function list(services: Services, request: ApiRequest): Promise<Reply> {
+  const all = await listPools(services);
+  return sync(isWhole(request) ? all.map(pool => seenBy(request, pool)) : all.map(pool => urlOf(pool.name)));
+}
+
+async function get(services: Services, request: ApiRequest): Promise<Reply> {
+  const pool = await findPool(services, nameOf(request));
+  return sync(seenBy(request, pool), writable(pool));
+}
+
+async function create(services: Services, { body, caller }: ApiRequest): Promise<Reply> {
+  const request = body as StoragePoolsPost;
+  await createPool(services, request, caller.requestor);
+  return created(urlOf(request.name));
+}
+
+async function update(
+  services: Services,
+  request: ApiRequest,
+  base: (current: Pick<StoragePool, 'config'>) => StoragePool['config'],
+): Promise<Reply> {
+  const given = request.body as StoragePoolPut;
+  await updatePool(services, {
+    name: nameOf(request),
+    requestor: request.caller.requestor,
+    change: current => {
+      assertEtag(request.headers['if-match'], writable(current));
+      const description = given.description ?? (request.method === 'PATCH' ? current.description : '');
+      return { description, config: { ...base(current), ...given.config } };
+    },
+  });
+  return sync();
+}
+
+async function remove(services: Services, request: ApiRequest): Promise<Reply> {
+  await deletePool(services, nameOf(request), request.caller.requestor);
+  return sync();
+}
+
+async function listAllVolumes(services: Services, request: ApiRequest): Promise<Reply> {
+  const pool = nameOf(request);
+  const type = request.params['type'];
+  const all = await listVolumes(services, pool, request.project);
+  const volumes = type === undefined ? all : all.filter(volume => volume.type === type);
+  return sync(isWhole(request) ? volumes : volumes.map(volume => volumeUrl(pool, volume)));
+}
+
+async function oneVolume(services: Services, request: ApiRequest): Promise<Reply> {
+  const { name = '', type = '', volume: asked = '' } = request.params;
+  const volume = await getVolume(services, { pool: name, project: request.project, type, name: asked });
+  return sync(volume, { name: volume.name, type: volume.type, description: volume.description, config: volume.config });
+}
+
+/** Restricted clients do not see where a pool lies on the host. */
+function seenBy({ caller }: ApiRequest, pool: StoragePool): StoragePool {
+  return caller.admin ? pool : { ...pool, config: {} };
+}
+
+function writable({
+  name,
+  driver,
+  description,
+  config,
+}: Omit<StoragePool, 'status' | 'locations' | 'used_by'>): unknown {
+  return { name, driver, description, config };
+}
+
+function isWhole({ query }: ApiRequest): boolean {
+  return Number(query['recursion'] ?? 0) > 0;
+}
+
+function nameOf({ params }: ApiRequest): string {
+  return params['name'] ?? '';
+}
+
+function urlOf(name: string): string {
+  return `${pools}/${encodeURIComponent(name)}`;
+}
+
+function volumeUrl(pool: string, { type, name, project }: StorageVolume): string {
+  const query = project === 'default' ? '' : `?project=${encodeURIComponent(project)}`;
+  const [volume = '', snapshot] = name.split('/');
+  const inside = snapshot === undefined ? '' : `/snapshots/${encodeURIComponent(snapshot)}`;
+  return `${urlOf(pool)}/volumes/${type}/${encodeURIComponent(volume)}${inside}${query}`;
+}

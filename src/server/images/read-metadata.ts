@@ -1,0 +1,34 @@
+import { ApiError } from '#api/error.ts';
+import { decompress, allOrStop } from './unpack-tar.ts';
+import { parseMetadata, type ImageMetadata } from './metadata.ts';
+import { malformed } from './tar-header.ts';
+import { TarScan } from './tar-scan.ts';
+
+const limits = { bytes: 64 * 2 ** 30, members: 4_000_000 };
+
+/** Reads metadata.yaml out of an archive without unpacking it; stops as soon as it was found. */
+export async function readArchiveMetadata(file: string, signal?: AbortSignal): Promise<ImageMetadata> {
+  const found = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, found.signal]) : found.signal;
+  let text: string | undefined;
+  const scan = new TarScan(limits, {
+    member: member => member.name === 'metadata.yaml' && member.type === 'file',
+    content: (_member, content) => {
+      text = content.toString('utf8');
+      found.abort(new ApiError('canceled', 'Found'));
+    },
+  });
+  const drained = new Promise<void>((resolve, reject) => {
+    scan.on('error', reject).on('end', resolve).on('close', resolve).resume();
+  });
+  try {
+    await allOrStop(found, [decompress(file, scan, stop), drained]);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (text === undefined) throw error;
+  } finally {
+    scan.destroy();
+  }
+  if (text === undefined) throw malformed('it has no metadata.yaml');
+  return parseMetadata(text);
+}

@@ -1,0 +1,41 @@
+import { ApiError } from '#api/error.ts';
+import type { Requestor } from '#api/event.ts';
+import { deletePool as deleteRow, getPool, poolUsers, setPoolReady } from '../database/storage-pools.ts';
+import { emitLifecycle } from '../events/event-bus.ts';
+import type { Services } from '../services.ts';
+
+type Uses = Pick<Services, 'database' | 'pools' | 'locks' | 'events' | 'log'>;
+
+/** Deletes a pool with its image volumes. From the moment that it is not ready, nobody can begin to use it. */
+export async function deletePool(services: Uses, name: string, requestor: Requestor): Promise<void> {
+  const { database, pools } = services;
+  using _lock = await services.locks.hold(`pool/${name}`, 'delete');
+  const row = await database.write(async tx => {
+    const row = await getPool(tx, name);
+    const users = (await poolUsers(tx)).get(name) ?? [];
+    if (users.length > 0) throw inUse(name, users);
+    await setPoolReady(tx, name, false);
+    return row;
+  });
+  const pool = pools.list().find(pool => pool.name === name) ?? pools.build(row);
+  try {
+    await pool.driver.deletePool();
+  } catch (error) {
+    await database.write(tx => setPoolReady(tx, name, true));
+    throw error;
+  }
+  await database.write(tx => deleteRow(tx, name));
+  pools.remove(name);
+  emitLifecycle(services.events, 'storage-pool-deleted', `/1.0/storage-pools/${encodeURIComponent(name)}`, {
+    requestor,
+  });
+}
+
+function inUse(name: string, users: readonly string[]): ApiError {
+  const shown = users.slice(0, 3).join(', ');
+  const more = users.length > 3 ? ` and ${String(users.length - 3)} more` : '';
+  return new ApiError(
+    'failed-precondition',
+    `Cannot delete storage pool "${name}" while it is used by ${shown}${more}; delete or change these first`,
+  );
+}

@@ -1,0 +1,66 @@
+import type { ConfigMap } from '#api/common.ts';
+import { CommandError, runCommand } from '#base/run-command.ts';
+import { kernel } from '#native/kernel.ts';
+import type { DriverContext, DriverType, SendReceive, StorageDriver } from '../driver.ts';
+import { Background } from '../trees/background.ts';
+import { treeVerbs } from '../trees/verbs.ts';
+import type { TreeContext, TreeOperations } from '../trees/trees.ts';
+import { btrfsKeys } from './config-keys.ts';
+import * as pool from './pool.ts';
+import { inheritLimit, setQuota, volumeUsage } from './quota.ts';
+import { receive, send } from './send-receive.ts';
+import { completeConfig } from './source.ts';
+import { destroy, snapshotTree } from './subvolumes.ts';
+
+/** Each volume is a subvolume, each snapshot a read-only one; see btrfs-subvolume(8). */
+export const btrfs: DriverType = {
+  name: 'btrfs',
+  hostPackage: 'btrfs-progs',
+  poolKeys: btrfsKeys,
+  create,
+  version,
+  completeConfig,
+};
+
+const operations: TreeOperations = {
+  create: (parent, name) => kernel.btrfsCreateSubvolume(parent.descriptor, name),
+  copy: snapshotTree,
+  seal: tree => kernel.btrfsSetReadOnly(tree.descriptor, true),
+  destroy,
+  succeed: inheritLimit,
+  // Ids of subvolumes only grow, and survive a rename; their times are those of the tree they were made from.
+  age: tree => BigInt(kernel.btrfsSubvolumeId(tree.descriptor)),
+};
+
+function create(given: DriverContext): StorageDriver & SendReceive {
+  const context: TreeContext & { config: ConfigMap } = { ...given, background: new Background(given.log), operations };
+  return {
+    ...treeVerbs(context),
+    name: 'btrfs',
+    createPool: () => pool.createPool(context),
+    deletePool: () => pool.deletePool(context),
+    mountPool: () => pool.mountPool(context),
+    unmountPool: () => pool.unmountPool(context),
+    updatePool: async (before, after) => {
+      await pool.updatePool(context, before, after);
+      context.config = after;
+    },
+    setQuota: (volume, bytes) => setQuota(context, volume, bytes),
+    volumeUsage: volume => volumeUsage(context, volume),
+
+    streamFormat: 'btrfs',
+    send: (snapshot, output, signal) => send(context, snapshot, output, signal),
+    receive: (target, stream, signal) => receive(context, target, stream, signal),
+  };
+}
+
+/** Version of the tools; undefined when they are not installed. */
+async function version(): Promise<string | undefined> {
+  try {
+    const { stdout } = await runCommand('btrfs', ['version']);
+    return /v?(\d[\w.-]*)/.exec(stdout)?.[1];
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
+}
