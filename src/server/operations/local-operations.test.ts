@@ -43,14 +43,14 @@ describe('operations', () => {
     const { id } = operations.run({ ...request, mayCancel: true }, endless);
     operations.cancel(id);
     expect(await operations.wait(id, undefined)).toMatchObject({ status: 'Cancelled', status_code: 401 });
-    const other = operations.run(request, async () => void (await sleep(5)));
+    const other = operations.run(request, () => sleep(5));
     expect(() => operations.cancel(other.id)).toThrow('cannot be cancelled');
     await operations.close();
   });
 
   test('wait() gives the running operation after its timeout', async () => {
     const { operations } = setup();
-    const { id } = operations.run(request, async () => void (await sleep(50)));
+    const { id } = operations.run(request, () => sleep(50));
     expect(await operations.wait(id, 5)).toMatchObject({ status: 'Running' });
     expect(await operations.wait(id, undefined)).toMatchObject({ status: 'Success' });
   });
@@ -69,8 +69,8 @@ describe('operations', () => {
 
   test('do not tell each of many progress texts, but the last one', async () => {
     const { operations, seen } = setup();
-    const { id } = operations.run(request, async ({ update }) => {
-      for (let percent = 0; percent <= 1000; percent += 1) update({ progress: `${String(percent)}` });
+    const { id } = operations.run(request, async context => {
+      for (let percent = 0; percent <= 1000; percent += 1) context.update({ progress: String(percent) });
       await sleep(150);
     });
     await operations.wait(id, undefined);
@@ -95,7 +95,9 @@ describe('operations', () => {
         metadata: { fds: channels.secrets },
         connect: (secret, socket) => channels.connect(secret, socket),
       },
-      async () => void (await channels.opened('0', 1000)),
+      async () => {
+        await channels.opened('0', 1000);
+      },
     );
     const secret = channels.secrets['0'] ?? '';
     const socket = {} as WebSocket;
@@ -109,7 +111,7 @@ describe('operations', () => {
 
   test('are aborted and waited for when the daemon ends', async () => {
     const { operations } = setup();
-    const { id } = operations.run(request, async ({ signal }) => void (await sleep(60_000, undefined, { signal })));
+    const { id } = operations.run(request, ({ signal }) => sleep(60_000, undefined, { signal }));
     await operations.close();
     expect(operations.get(id)).toMatchObject({ status: 'Failure', err: expect.stringMatching(/abort/i) as string });
   });

@@ -12,6 +12,13 @@ interface PciFacts {
   readonly product: string;
 }
 
+interface NetworkCard extends PciFacts {
+  readonly ports: unknown[];
+  readonly pci_address: string;
+  readonly usb_address: string;
+  readonly firmware_version: string;
+}
+
 const pci = 'sys/bus/pci/devices';
 
 /** Every PCI device; names of vendors and products are left to the client, ids are given. */
@@ -37,15 +44,17 @@ export async function readGpu(files: HostFiles): Promise<unknown> {
 
 /** Network cards that are real devices, each with its ports. */
 export async function readNetwork(files: HostFiles): Promise<unknown> {
-  const cards = new Map<string, PciFacts & { readonly ports: unknown[] }>();
+  const cards = new Map<string, NetworkCard>();
   for (const id of await files.names('sys/class/net')) {
     const device = await files.target('sys/class/net', id, 'device');
     if (device === '') continue;
     const address = pciAddress(device);
-    const card: PciFacts & { readonly ports: unknown[] } = cards.get(device) ?? {
+    const card: NetworkCard = cards.get(device) ?? {
       ...(await pciFacts(files, address)),
       ports: [],
-      ...{ pci_address: address, usb_address: await usbAddress(files, device), firmware_version: '' },
+      pci_address: address,
+      usb_address: await usbAddress(files, device),
+      firmware_version: '',
     };
     card.ports.push(await readPort(files, id));
     cards.set(device, card);

@@ -1,6 +1,13 @@
 import type { Requestor } from '#api/event.ts';
 import { notFound } from '#api/error.ts';
-import { aliasToApi, deleteAliasRow, getAlias, insertAlias, listAliases, saveAlias } from '../../database/image-aliases.ts';
+import {
+  aliasToApi,
+  deleteAliasRow,
+  getAlias,
+  insertAlias,
+  listAliases,
+  saveAlias,
+} from '../../database/image-aliases.ts';
 import { imageProjectOf } from '../../database/images.ts';
 import { emitLifecycle } from '../../events/event-bus.ts';
 import { aliasSchema, checkAliasName } from '../../images/image-settings.ts';
@@ -23,9 +30,30 @@ export const imageAliasRoutes: readonly Route[] = [
   { method: 'GET', path: '/1.0/images/aliases', access: 'project', handle: list },
   { method: 'POST', path: '/1.0/images/aliases', access: 'project', body: postSchema, handle: create },
   { method: 'GET', path: '/1.0/images/aliases/:name', access: 'open', slashes: true, handle: show },
-  { method: 'POST', path: '/1.0/images/aliases/:name', access: 'project', slashes: true, body: aliasSchema, handle: rename },
-  { method: 'PUT', path: '/1.0/images/aliases/:name', access: 'project', slashes: true, body: changeSchema, handle: update },
-  { method: 'PATCH', path: '/1.0/images/aliases/:name', access: 'project', slashes: true, body: changeSchema, handle: update },
+  {
+    method: 'POST',
+    path: '/1.0/images/aliases/:name',
+    access: 'project',
+    slashes: true,
+    body: aliasSchema,
+    handle: rename,
+  },
+  {
+    method: 'PUT',
+    path: '/1.0/images/aliases/:name',
+    access: 'project',
+    slashes: true,
+    body: changeSchema,
+    handle: update,
+  },
+  {
+    method: 'PATCH',
+    path: '/1.0/images/aliases/:name',
+    access: 'project',
+    slashes: true,
+    body: changeSchema,
+    handle: update,
+  },
   { method: 'DELETE', path: '/1.0/images/aliases/:name', access: 'project', slashes: true, handle: remove },
 ];
 
@@ -37,7 +65,9 @@ interface AliasBody {
 
 async function list({ database }: Services, { project, query }: ApiRequest): Promise<Reply> {
   const aliases = await database.read(async reader => listAliases(reader, await imageProjectOf(reader, project)));
-  return sync(Number(query['recursion'] ?? 0) > 0 ? aliases.map(aliasToApi) : aliases.map(({ name }) => aliasPath(name)));
+  return sync(
+    Number(query['recursion'] ?? 0) > 0 ? aliases.map(aliasToApi) : aliases.map(({ name }) => aliasPath(name)),
+  );
 }
 
 async function show({ database }: Services, request: ApiRequest): Promise<Reply> {

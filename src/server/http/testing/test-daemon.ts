@@ -6,7 +6,9 @@ import path from 'node:path';
 import type { Envelope } from '#api/envelope.ts';
 import { notFound } from '#api/error.ts';
 import { Daemon, type Equipment } from '../../daemon.ts';
+import type { NetworkControl } from '../../networks/networks.ts';
 import { StatePaths } from '../../paths.ts';
+import type { PoolRegistry } from '../../pools/pools.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 
 export interface Answer {
@@ -71,16 +73,18 @@ const bareEquipment: Equipment = {
   build: async () => ({
     pools: {
       list: () => [],
+      close: async () => undefined,
       get: name => {
         throw notFound('Storage pool', name);
       },
-    },
+    } as Partial<PoolRegistry> as PoolRegistry,
     networks: {
       find: () => undefined,
       get: name => {
         throw notFound('Network', name);
       },
     },
+    networkControl: {} as NetworkControl,
     runtime: { close: async () => undefined } as Partial<Runtime> as Runtime,
   }),
   startSteps: [],
