@@ -119,8 +119,8 @@ describe('creating', () => {
 
   test('networks made at once get different subnets', async () => {
     await Promise.all(['net1', 'net2', 'net3'].map(name => createNetwork(services, { name })));
-    const subnets = [...host.started.values()].map(config => config['ipv4.address']);
-    expect(subnets.sort()).toEqual(['10.200.0.1/24', '10.200.1.1/24', '10.200.2.1/24']);
+    const subnets = [...host.started.values()].map(config => config['ipv4.address'] ?? '');
+    expect(subnets.sort((a, b) => (a < b ? -1 : 1))).toEqual(['10.200.0.1/24', '10.200.1.1/24', '10.200.2.1/24']);
   });
 
   test.each([
