@@ -27,6 +27,9 @@ export async function deleteNetwork(services: NetworkServices, name: string, req
     await removeNetwork(services, record);
   } catch (error) {
     await database.write(tx => setNetworkReady(tx, name, true));
+    await services.networkControl.bringUp(record).catch(reason => {
+      services.log.error(`Failed starting network "${name}" again`, { error: reason as unknown });
+    });
     throw error;
   }
   emitLifecycle(events, 'network-deleted', `/1.0/networks/${name}`, requestor ? { requestor } : {});
