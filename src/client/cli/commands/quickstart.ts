@@ -4,36 +4,51 @@ import { command, type CommandSpec, flag, text } from '../command.ts';
 import { quickstart } from '../quickstart/quickstart.ts';
 import { Steps } from '../quickstart/steps.ts';
 
+/** The second half of quickstart; scripts/quickstart.sh has installed what this needs. */
 export const commands: readonly CommandSpec[] = [
   command({
     path: 'quickstart',
     summary: 'Set this machine up and launch a first container',
-    details: 'Installs what is missing, starts the daemon, makes a pool and a network, and builds a first image.',
+    details:
+      'Installs what is missing, starts the daemon, makes a storage pool and a network, builds a Debian image from ' +
+      "this machine's own package archive and launches a first container. What is there already is left alone.",
     examples: [
-      ['quickstart', 'Everything with defaults.'],
-      ['quickstart --yes --disk /dev/sdb --name web', 'Without questions, on a disk of its own.'],
+      ['quickstart', 'Do everything, asking before packages are installed.'],
+      ['quickstart --yes --disk /dev/sdb', 'Ask nothing and keep containers on a disk of their own.'],
+      ['quickstart --storage dir --no-container', 'Only set up, with containers as plain folders.'],
     ],
     options: {
-      disk: text('--disk', 'Empty disk for the pool instead of a file'),
+      yes: flag('-y,--yes', 'Do not ask before installing packages'),
+      storage: text('--storage', 'Kind of storage pool', 'btrfs', ['btrfs', 'dir', 'zfs']),
+      disk: text('--disk', 'Use this empty disk for the pool instead of a file'),
+      size: text('--size', 'Size of the file, such as 20GiB'),
       image: text('--image', 'What to build and launch', 'debian/12'),
       name: text('--name', 'Name of the container', 'first'),
       noContainer: flag('--no-container', 'Stop after the network'),
       prepared: flag('--prepared', 'Packages are installed already'),
-      size: text('--size', 'Size of the pool file, such as 20GiB'),
-      storage: text('--storage', 'Storage driver', 'btrfs', ['btrfs', 'dir', 'zfs']),
-      yes: flag('-y,--yes', 'Do not ask before installing packages'),
     },
     run: async (session, _args, options) => {
       const client = await session.client('local');
-      await quickstart(client, new Steps(session.streams.stdout), {
-        stateDirectory: path.dirname(socketPath(session.env)),
-        storage: options.storage,
-        disk: options.disk,
-        size: options.size,
-        image: options.image,
-        name: options.name,
-        container: !options.noContainer,
-      });
+      const stateDirectory = path.dirname(socketPath(session.env));
+      const container = !options.noContainer;
+      await quickstart(client, new Steps(session.streams.stdout), { ...options, stateDirectory, container });
+      if (container) await showResult(session, client, options.name);
     },
   }),
 ];
+
+async function showResult(
+  session: Parameters<CommandSpec['run']>[0],
+  client: Awaited<ReturnType<typeof session.client>>,
+  name: string,
+): Promise<void> {
+  const { commands: listCommands } = await import('./list.ts');
+  session.line('');
+  await listCommands[0]?.run(session, [name], { columns: 'ns46S', format: 'table' });
+  const { value } = await client.server.get();
+  session.line(`
+${value.environment?.server_name ?? 'This machine'} runs its first container. Try next:
+  lxd-like shell ${name}              a shell in it
+  lxd-like snapshot ${name} fresh     keep this state; "restore ${name} fresh" brings it back
+  lxd-like launch debian/12 another  a second one, in less than a second`);
+}
