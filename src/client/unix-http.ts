@@ -7,8 +7,6 @@ import type { RawAnswer, RawRequest } from './http.ts';
  * The connection closes after the answer, so the body ends by length, by the last chunk or by the end of the stream.
  */
 export async function sendOverSocket(socketPath: string, request: RawRequest): Promise<RawAnswer> {
-  const socket = createConnection(socketPath);
-  request.signal?.addEventListener('abort', () => socket.destroy(request.signal?.reason as Error), { once: true });
   const body = request.body as Uint8Array | undefined;
   const lines = [`${request.method} ${request.path} HTTP/1.1`, 'host: localhost', 'connection: close'];
   for (const [name, value] of Object.entries(request.headers)) {
@@ -16,6 +14,9 @@ export async function sendOverSocket(socketPath: string, request: RawRequest): P
     lines.push(`${name}: ${value}`);
   }
   if (body !== undefined || request.method !== 'GET') lines.push(`content-length: ${String(body?.length ?? 0)}`);
+  const socket = createConnection(socketPath);
+  request.signal?.addEventListener('abort', () => socket.destroy(request.signal?.reason as Error), { once: true });
+  socket.on('error', () => undefined); // told by the iterator below
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   if (body !== undefined) socket.write(body);
 

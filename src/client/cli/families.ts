@@ -36,6 +36,10 @@ export const families: Readonly<Record<string, Family>> = {
   profile: { summary: 'Manage profiles', load: () => import('./commands/profile.ts') },
   project: { summary: 'Look at projects', load: () => import('./commands/project.ts') },
   query: { summary: 'Send a raw query to the server', load: () => import('./commands/query.ts') },
+  quickstart: {
+    summary: 'Set this machine up and launch a first container',
+    load: () => import('./commands/quickstart.ts'),
+  },
   remote: { summary: 'Manage the list of remote servers', load: () => import('./commands/remote.ts') },
   rename: { summary: 'Rename instances and snapshots', load: () => import('./commands/copy.ts') },
   restart: { summary: 'Restart instances', load: () => import('./commands/power.ts') },

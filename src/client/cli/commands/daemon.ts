@@ -105,8 +105,8 @@ interface SqlReply {
 }
 
 async function whyNotReady(client: Client, timeoutMs: number): Promise<string | undefined> {
+  const signal = Number.isFinite(timeoutMs) ? AbortSignal.timeout(Math.ceil(timeoutMs)) : undefined;
   try {
-    const signal = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
     await client.transport.call('GET', '/internal/ready', { signal });
     return undefined;
   } catch (error) {
