@@ -136,6 +136,10 @@ test('a request that is no HTTP ends its connection and nothing else', async () 
   expect((await daemon.ask('GET', '/')).status).toBe(200);
 });
 
+test('the daemon says when it is ready', async () => {
+  expect((await daemon.ask('GET', '/internal/ready')).status).toBe(200);
+});
+
 test('a second daemon on the same directory is refused', async () => {
   await expect(InnerDaemon.start(daemon.paths.root)).rejects.toThrow('Another daemon is running');
 });
