@@ -39,13 +39,14 @@ export interface RawAnswer {
 
 /** One request by Node's HTTP client: for TLS and for streamed bodies. */
 export async function sendHttp(target: Target, request: RawRequest): Promise<RawAnswer> {
+  const connection = await connectOptions(target);
   const options: RequestOptions = {
+    ...connection,
     method: request.method,
     path: request.path,
-    headers: request.headers,
+    headers: { ...connection.headers, ...request.headers },
     agent: false,
     ...(request.signal ? { signal: request.signal } : {}),
-    ...(await connectOptions(target)),
   };
   const start = target.kind === 'unix' ? httpRequest : (await import('node:https')).request;
   const message = await new Promise<IncomingMessage>((resolve, reject) => {
