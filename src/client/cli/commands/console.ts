@@ -51,7 +51,7 @@ export async function attach(session: Session, target: string): Promise<number> 
     restore();
     stdin.unpipe();
     stdin.pause();
-    stdin.unref();
+    if ('unref' in stdin) stdin.unref(); // a file has no such method
   }
   session.note('');
   return 0;

@@ -99,7 +99,7 @@ async function execute(
   } finally {
     stopForwarding();
     restore();
-    stdin.unref();
+    if ('unref' in stdin) stdin.unref(); // a file has no such method
   }
 }
 
