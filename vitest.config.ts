@@ -11,6 +11,8 @@ export default defineConfig({
           exclude: ['**/*.contract.test.ts', 'node_modules/**'],
           isolate: false,
           pool: 'forks',
+          // clipanion's ES modules import a folder, which Node refuses and bundlers accept.
+          server: { deps: { inline: ['clipanion'] } },
         },
       },
       {

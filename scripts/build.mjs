@@ -25,6 +25,7 @@ await build({
   platform: 'node',
   target: 'node20',
   format: 'cjs',
+  supported: { 'dynamic-import': false }, // run.cjs runs the bundle as a vm.Script, which has no import()
   minify: true,
   keepNames: true,
   sourcemap: 'external',

@@ -16,7 +16,7 @@ static const char usage[] =
     "usage: ctr-ns serve FD\n"
     "       ctr-ns files FD running PID START_TIME\n"
     "       ctr-ns files FD stopped ROOTFS [HOST_BASE SIZE]\n"
-    "       ctr-ns hook SOCKET RUN_DIRECTORY ID NAME\n";
+    "       ctr-ns hook RUN_DIRECTORY\n";
 
 /// Prepares a long-lived process: it ends with the daemon, runs from a sealed copy and holds 0 to 2 and `socket` only.
 static int settle(int socket, char **arguments) {
@@ -29,8 +29,7 @@ static int settle(int socket, char **arguments) {
 }
 
 int main(int count, char **arguments) {
-    if (count >= 6 && strcmp(arguments[1], "hook") == 0)
-        return hook(arguments[2], arguments[3], arguments[4], arguments[5]);
+    if (count == 3 && strcmp(arguments[1], "hook") == 0) return hook(arguments[2]);
     bool serves = count == 3 && strcmp(arguments[1], "serve") == 0;
     bool has_files = count >= 5 && strcmp(arguments[1], "files") == 0;
     if (!serves && !has_files) {

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { CommandError, runCommand } from './run-command.ts';
 
@@ -36,4 +36,10 @@ test('the environment is clean', async () => {
   process.env['SECRET_OF_DAEMON'] = 'x';
   expect((await runCommand('env', [])).stdout).not.toContain('SECRET_OF_DAEMON');
   delete process.env['SECRET_OF_DAEMON'];
+});
+
+test('a program whose reader goes away is ended', async () => {
+  const reader = new PassThrough();
+  reader.once('data', () => reader.destroy());
+  await expect(runCommand('yes', [], { output: reader })).rejects.toThrow('lost the reader of its output');
 });

@@ -68,7 +68,12 @@ export async function runCommand(
     if (kept > maxOutput) kill('wrote too much output');
     else into.push(chunk);
   };
-  if (options.output) child.stdout.pipe(options.output, { end: false });
+  const output = options.output;
+  const outputClosed = (): void => {
+    kill('lost the reader of its output');
+    child.stdout.resume(); // the end of the program is only seen when its output was read
+  };
+  if (output) child.stdout.pipe(output.once('close', outputClosed), { end: false });
   else child.stdout.on('data', collect(stdout));
   child.stderr.on('data', collect(stderr));
   child.stdin.on('error', () => undefined); // a program may end before it has read all its input
@@ -86,6 +91,7 @@ export async function runCommand(
   }).finally(() => {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', abort);
+    output?.removeListener('close', outputClosed);
   });
   const errors = Buffer.concat(stderr).toString();
   if (reason) {

@@ -30,6 +30,8 @@ export interface NetworkDriver {
   stop(): Promise<void>;
   /** Stops watching and leaves everything as it is, for a daemon that ends. */
   release(): Promise<void>;
+  /** Looks whether all is in place and puts back what is not; says in words what was wrong. Cheap when all is well. */
+  heal(): Promise<readonly string[]>;
   /** Takes over a changed config; NICs that are attached stay. */
   update(config: ConfigMap): Promise<void>;
   /** Prepares lease, DNS name and filter of a NIC; returns the host link to join. */
@@ -54,8 +56,18 @@ export interface NetworkType {
   readonly name: string;
   readonly keys: KeyTable;
   create(context: NetworkContext): NetworkDriver;
-  /** Fills in what the user left out or asked to choose ("auto"), e.g. free subnets: the config that is stored. */
-  completeConfig(name: string, config: ConfigMap): Promise<ConfigMap>;
+  /** Fills in what the user asked to choose ("auto") and, when creating, left out: the config that is stored. */
+  completeConfig(config: ConfigMap, options: CompleteOptions): Promise<ConfigMap>;
   /** Why the config is refused as a whole, naming the key; undefined when it is good. */
   problem(name: string, config: ConfigMap): string | undefined;
+  /** Subnets that the network occupies, in CIDR notation; no two networks may share one. */
+  subnets(config: ConfigMap): readonly string[];
+  /** Texts for people about what on this host stands in the way of the network's traffic. */
+  warnings(context: Pick<NetworkContext, 'name' | 'firewallTable'>): Promise<readonly string[]>;
+}
+
+export interface CompleteOptions {
+  readonly creating: boolean;
+  /** subnets of other networks, whether they are up or not */
+  readonly taken: readonly string[];
 }

@@ -23,11 +23,11 @@ const stopDeadlineMs = 10_000;
 const answerMs = 50;
 
 /** What this daemon builds itself, before the parts that drive the kernel. */
-export type CoreServices = Omit<Services, 'pools' | 'networks' | 'runtime'>;
+export type CoreServices = Omit<Services, 'pools' | 'networks' | 'networkControl' | 'runtime'>;
 
 /** Parts that drive the kernel, and what start and shutdown do with them. main.ts gives them. */
 export interface Equipment {
-  readonly build: (core: CoreServices) => Promise<Pick<Services, 'pools' | 'networks' | 'runtime'>>;
+  readonly build: (core: CoreServices) => Promise<Pick<Services, 'pools' | 'networks' | 'networkControl' | 'runtime'>>;
   /** in order, after the API listens; a step that fails is logged and the next one runs */
   readonly startSteps: readonly StartStep[];
   readonly stopInstances: (services: Services, options: StopOptions) => Promise<void>;
@@ -64,6 +64,7 @@ export class Daemon implements DaemonControl {
   #ready: Promise<void> = Promise.resolve();
   #shutdown: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  #forced = false;
   shuttingDown = false;
   /** resolves when a shutdown is over and its caller has its answer */
   readonly ended: Promise<void>;
@@ -126,6 +127,7 @@ export class Daemon implements DaemonControl {
 
   shutdown(options: StopOptions): Promise<void> {
     this.shuttingDown = true;
+    this.#forced = options.force;
     this.#shutdown ??= this.#stopInstances(options);
     return this.#shutdown;
   }
@@ -185,6 +187,8 @@ export class Daemon implements DaemonControl {
     await this.#core.operations.close();
     await this.#listeners?.close();
     await this.#services?.runtime.close();
+    // Stopping leaves pools mounted for the containers that go on; after a shutdown none does.
+    await this.#services?.pools.close({ unmount: this.#shutdown !== undefined && !this.#forced });
     await Promise.all([this.#core.database.close(), this.#core.localDatabase.close()]);
     await this.#directory.release();
     clearTimeout(deadline);

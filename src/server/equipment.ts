@@ -1,26 +1,35 @@
-import { notFound } from '#api/error.ts';
 import { kernel } from '#native/kernel.ts';
 import type { Equipment } from './daemon.ts';
+import { recoverImages } from './images/delete-image.ts';
+import { autostartInstances, stopAllInstances } from './instances/autostart.ts';
+import { followContainers } from './instances/follow-containers.ts';
+import { recoverInstances } from './instances/recover.ts';
+import { buildNetworks } from './networks/build-networks.ts';
+import { startNetworks } from './networks/start-networks.ts';
 import { MountedPools } from './pools/mounted-pools.ts';
 import { recoverPools } from './pools/recover-pools.ts';
-import type { Runtime } from './runtime/runtime.ts';
+import { LxcRuntime } from './runtime/lxc-runtime.ts';
 
 /** What this daemon drives, and the order of its start. */
 export const equipment: Equipment = {
-  build: async core => ({
-    pools: new MountedPools(core),
-    networks: {
-      find: () => undefined,
-      get: name => {
-        throw notFound('Network', name);
-      },
-    },
-    runtime: { close: async () => undefined } as unknown as Runtime,
-  }),
+  build: async core => {
+    const networks = buildNetworks(core);
+    return {
+      pools: new MountedPools(core),
+      networks,
+      networkControl: networks,
+      runtime: new LxcRuntime({ paths: core.paths, log: core.log }),
+    };
+  },
   startSteps: [
     { what: 'removing half-made storage pools', run: recoverPools },
     { what: 'mounting the storage pools', run: ({ pools }) => pools.start() },
+    { what: 'removing half-made images', run: recoverImages },
+    { what: 'starting the networks', run: startNetworks },
+    { what: 'following the containers', run: async services => followContainers(services) },
+    { what: 'putting instances right', run: recoverInstances },
+    { what: 'starting instances', run: services => autostartInstances(services) },
   ],
-  stopInstances: async () => undefined,
+  stopInstances: (services, { timeoutMs }) => stopAllInstances(services, timeoutMs),
   peerUid: descriptor => kernel.peerCredentials(descriptor).uid,
 };

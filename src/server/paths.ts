@@ -56,9 +56,6 @@ export class StatePaths {
   container(containerId: string): string {
     return path.join(this.root, 'containers', containerId);
   }
-  get runtimeSocket(): string {
-    return path.join(this.root, 'runtime.socket');
-  }
 }
 
 /** Name of a container on this host: the instance's name, or PROJECT_NAME outside the default project. */

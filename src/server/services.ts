@@ -3,7 +3,7 @@ import type { Log } from '#base/log.ts';
 import type { TrustStore } from './certificates/trust-store.ts';
 import type { Database } from './database/database.ts';
 import type { EventBus } from './events/event-bus.ts';
-import type { Networks } from './networks/networks.ts';
+import type { NetworkControl, Networks } from './networks/networks.ts';
 import type { Operations } from './operations/operation.ts';
 import type { StatePaths } from './paths.ts';
 import type { PoolRegistry } from './pools/pools.ts';
@@ -23,6 +23,7 @@ export interface Services {
   readonly paths: StatePaths;
   readonly pools: PoolRegistry;
   readonly networks: Networks;
+  readonly networkControl: NetworkControl;
   readonly runtime: Runtime;
   readonly settings: Settings;
   readonly identity: ServerIdentity;

@@ -14,7 +14,7 @@ export class LocalEventBus implements EventBus {
   emit<T extends EventType>(type: T, metadata: EventMetadata[T], project = ''): void {
     const event: Event<T> = { type, timestamp: timestamp(), metadata, location: 'none', project };
     let text: string | undefined;
-    for (const { filter, listener } of [...this.#subscriptions]) {
+    for (const { filter, listener } of this.#subscriptions) {
       if (!filter.types.includes(type)) continue;
       if (project !== '' && filter.projects && !filter.projects.includes(project)) continue;
       text ??= JSON.stringify(event);

@@ -47,7 +47,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
     if (route.method === 'GET' && !heads.has(route.path)) register(app, parts, route, 'HEAD');
   }
   await app.ready();
-  return { handle: (request, response) => void app.routing(request, response), fastify: app };
+  return { handle: (request, response) => app.routing(request, response), fastify: app };
 }
 
 function register(app: FastifyInstance, parts: AppParts, route: Route, method: Route['method']): void {

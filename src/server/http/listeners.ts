@@ -34,7 +34,7 @@ export class Listeners {
     await rm(fresh, { force: true });
     await listen(server, { path: fresh });
     // the socket appears under its name only when its permissions are right
-    await chown(fresh, 0, gid);
+    await chown(fresh, process.getuid?.() ?? 0, gid);
     await chmod(fresh, 0o660);
     await rename(fresh, file);
     this.#unix = server;

@@ -13,12 +13,15 @@ export async function sendReply(reply: FastifyReply, answer: Reply): Promise<voi
   switch (answer.kind) {
     case 'sync':
       if (answer.etag !== undefined) reply.header('etag', `"${etagOf(answer.etag)}"`);
-      return void (await sendJson(reply, 200, syncText(JSON.stringify(answer.metadata ?? null))));
+      await sendJson(reply, 200, syncText(JSON.stringify(answer.metadata ?? null)));
+      return;
     case 'sync-text':
-      return void (await sendJson(reply, 200, syncText(answer.metadataText)));
+      await sendJson(reply, 200, syncText(answer.metadataText));
+      return;
     case 'created':
       reply.header('location', answer.location);
-      return void (await sendJson(reply, 201, syncText('null')));
+      await sendJson(reply, 201, syncText('null'));
+      return;
     case 'accepted': {
       const url = `/1.0/operations/${answer.operation.id}`;
       reply.header('location', url);
@@ -31,10 +34,12 @@ export async function sendReply(reply: FastifyReply, answer: Reply): Promise<voi
           metadata: answer.operation,
         }),
       );
-      return void (await sendJson(reply, 202, text));
+      await sendJson(reply, 202, text);
+      return;
     }
     case 'raw':
-      return void (await sendRaw(reply, answer));
+      await sendRaw(reply, answer);
+      return;
     case 'hijacked':
       reply.hijack();
   }

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
 import { defaultProject } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { hasControlCharacters } from '#base/names.ts';
@@ -22,7 +21,7 @@ export function apiRequest({ raw, params, query: text, caller, signal }: Request
     params,
     query,
     headers: raw.headers as Readonly<Record<string, string | undefined>>,
-    stream: raw as Readable,
+    stream: raw,
     project: project === '' ? defaultProject : project,
     caller,
     get signal(): AbortSignal {

@@ -1,13 +1,22 @@
 import type { Route, UpgradeRoute } from './route.ts';
 import { certificateRoutes } from './routes/certificates.ts';
+import { consoleRoutes } from './routes/console.ts';
 import { eventUpgrades } from './routes/events.ts';
+import { execRoutes } from './routes/exec.ts';
+import { fileRoutes } from './routes/files.ts';
 import { imageAliasRoutes } from './routes/image-aliases.ts';
 import { imageRoutes } from './routes/images.ts';
+import { instanceStateRoutes } from './routes/instance-state.ts';
+import { instanceRoutes } from './routes/instances.ts';
 import { internalRoutes } from './routes/internal.ts';
+import { logRoutes } from './routes/logs.ts';
+import { networkRoutes } from './routes/networks.ts';
 import { operationRoutes, operationUpgrades } from './routes/operations.ts';
+import { profileRoutes } from './routes/profiles.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { resourceRoutes } from './routes/resources.ts';
 import { serverRoutes } from './routes/server.ts';
+import { snapshotRoutes } from './routes/snapshots.ts';
 import { storagePoolRoutes } from './routes/storage-pools.ts';
 import { warningRoutes } from './routes/warnings.ts';
 
@@ -15,11 +24,19 @@ import { warningRoutes } from './routes/warnings.ts';
 export const routes: readonly Route[] = [
   ...serverRoutes,
   ...certificateRoutes,
-  ...operationRoutes,
-  ...projectRoutes,
-  // before images, so that "aliases" is no fingerprint
   ...imageAliasRoutes,
   ...imageRoutes,
+  ...instanceRoutes,
+  ...instanceStateRoutes,
+  ...snapshotRoutes,
+  ...execRoutes,
+  ...consoleRoutes,
+  ...fileRoutes,
+  ...logRoutes,
+  ...profileRoutes,
+  ...networkRoutes,
+  ...operationRoutes,
+  ...projectRoutes,
   ...resourceRoutes,
   ...storagePoolRoutes,
   ...warningRoutes,

@@ -63,8 +63,13 @@ export async function decompress(file: string, scan: TarScan, signal: AbortSigna
   const decompressor = decompressors[format];
   if (!decompressor) throw malformed('it is a file system, where a tar archive must be');
   const { program, args } = decompressor;
-  await runCommand(program, [...args, file], { output: scan, signal, timeoutMs: unpackTimeoutMs });
-  scan.end();
+  try {
+    await runCommand(program, [...args, file], { output: scan, signal, timeoutMs: unpackTimeoutMs });
+    scan.end();
+  } catch (error) {
+    scan.destroy(); // whoever reads it must not wait for the rest
+    throw error;
+  }
 }
 
 /**

@@ -1,8 +1,29 @@
-import type { NetworkDriver } from '#network/driver.ts';
+import type { Link } from '#native/addon/index.d.ts';
+import type { NetworkDriver, NetworkType } from '#network/driver.ts';
+import type { Database } from '../database/database.ts';
+import type { NetworkRecord } from '../database/networks.ts';
 
 /** Managed networks that this daemon has brought up, by name. */
 export interface Networks {
   /** Throws "not-found", or "unavailable" with the reason when the network could not be started. */
   get(name: string): NetworkDriver;
   find(name: string): NetworkDriver | undefined;
+}
+
+/** What only the use cases of networks change. */
+export interface NetworkControl {
+  /** Brings up every network of the database and looks after them from then on; one that fails is logged. */
+  start(database: Pick<Database, 'read'>): Promise<void>;
+  /** Throws "invalid-argument" for a type that this server does not have. */
+  type(name: string): NetworkType;
+  /** Why a managed network is not up; undefined when it is. */
+  failure(name: string): string | undefined;
+  /** Interfaces of the host, managed ones among them. */
+  links(): readonly Link[];
+  /** Starts a network; it is known from then on, also when the start fails. */
+  bringUp(network: Pick<NetworkRecord, 'name' | 'type' | 'config'>): Promise<NetworkDriver>;
+  /** Stops a network, started or not, and forgets it; its folder stays. */
+  takeDown(network: Pick<NetworkRecord, 'name' | 'type' | 'config'>): Promise<void>;
+  /** Texts about what on this host stands in the way of a network's traffic. */
+  warnings(network: Pick<NetworkRecord, 'name' | 'type'>): Promise<readonly string[]>;
 }

@@ -38,7 +38,7 @@ export class WebsocketChannels {
     const socket = this.#open.get(name);
     if (socket) return socket;
     return await new Promise<WebSocket>((resolve, reject) => {
-      const fail = (error: unknown): void => settle(() => reject(error as Error));
+      const fail = (error: unknown): void => settle(() => reject(error));
       const timer = setTimeout(
         () => fail(new ApiError('unavailable', `Timed out waiting for websocket "${name}" to connect`)),
         timeoutMs,

@@ -57,7 +57,7 @@ export class HelperFileServer implements FileServer {
         () => undefined,
       );
       const complete = await Promise.race([pour(content, sink), failed.then(() => false)]);
-      if (complete) writeSync(ourVerdict, 'c');
+      if (complete) sendVerdict(ourVerdict);
     } finally {
       sink.destroy();
       closeSync(ourVerdict);
@@ -118,9 +118,19 @@ async function pour(content: Readable, sink: Socket): Promise<boolean> {
       resolve(false);
     });
     sink.on('finish', () => resolve(true));
-    content.pipe(sink);
+    if (content.readableEnded) sink.end();
+    else content.pipe(sink);
     if (content.destroyed && !content.readableEnded) reject(new ApiError('canceled', 'The content is gone already'));
   });
+}
+
+/** The server may have refused already; its answer then says why. */
+function sendVerdict(pipe: number): void {
+  try {
+    writeSync(pipe, 'c');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+  }
 }
 
 function streamOf(descriptor: number): Readable {

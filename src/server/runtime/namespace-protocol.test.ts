@@ -8,7 +8,7 @@ describe('Fields', () => {
       .u64(2 ** 40)
       .strings('ä', '')
       .bytes();
-    expect(bytes.toString('hex')).toBe('01000000ffffffff' + '0000000000010000' + 'c3a400' + '00');
+    expect(bytes.toString('hex')).toBe('01000000ffffffff0000000000010000c3a40000');
   });
 
   test('refuses a string that would end early', () => {

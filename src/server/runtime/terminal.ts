@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs';
 import { Readable, Writable } from 'node:stream';
 import { ReadStream } from 'node:tty';
 import { kernel } from '#native/kernel.ts';
@@ -24,6 +25,7 @@ export class Terminal {
       },
     });
     stream.on('data', chunk => this.stdout.push(chunk) || stream.pause());
+    stream.on('end', () => this.#drain());
     stream.on('close', () => this.#end());
     // The kernel says EIO instead of an end when the last program closed the terminal (pty(7)).
     stream.on('error', () => this.#end());
@@ -45,6 +47,19 @@ export class Terminal {
     if (this.#closed) return done();
     // Nobody reads what is typed after the last program ended.
     this.#stream.write(chunk, () => done());
+  }
+
+  /** libuv takes a hang-up for the end although the kernel still holds output; the descriptor is open until 'close'. */
+  #drain(): void {
+    const buffer = Buffer.allocUnsafe(65_536);
+    try {
+      for (let length = 1; length > 0 && !this.#closed;) {
+        length = readSync(this.#master, buffer);
+        this.stdout.push(Buffer.from(buffer.subarray(0, length)));
+      }
+    } catch {
+      // EIO: that was all
+    }
   }
 
   #end(): void {

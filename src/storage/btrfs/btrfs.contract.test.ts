@@ -189,7 +189,11 @@ describe('btrfs', () => {
     expect(await readdir(path.join(folder, 'containers'))).toEqual(['web']);
     await inner.dispose();
     expect(await readdir(folder)).toEqual([]);
-    await expect(makeScratchPool(btrfs, { source: os.tmpdir() })).rejects.toMatchObject({ code: 'invalid-argument' });
+    const refused = btrfs.completeConfig(
+      { source: os.tmpdir() },
+      { poolName: 'p', loopFile: path.join(folder, 'p.img') },
+    );
+    await expect(refused).rejects.toMatchObject({ code: 'invalid-argument' });
   });
 
   test('a block device becomes a pool and is known again by its file system', async () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ApiError, invalid } from '#api/error.ts';
 import type { Database } from '../../database/database.ts';
 import { dumpSql, runSql } from '../../database/sql-text.ts';
@@ -13,7 +14,7 @@ export const internalRoutes: readonly Route[] = [
     path: '/internal/ready',
     access: 'admin',
     handle: async ({ control }) => {
-      const ready = await Promise.race([control.ready().then(() => true), Promise.resolve(false)]);
+      const ready = await Promise.race([control.ready().then(() => true), nextTurn(false)]);
       if (!ready) throw new ApiError('unavailable', 'The daemon is not ready yet');
       return sync();
     },

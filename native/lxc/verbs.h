@@ -1,0 +1,13 @@
+// What ctr-lxc can do. Each verb returns the exit status; a result is one JSON object on standard output, the reason of a
+// failure one line on standard error.
+#pragma once
+
+/// Prints why a verb failed, for people; returns 1.
+int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/// Starts a container in the background: {"initPid": N}. A process forked from this one supervises it (the monitor).
+int start(const char *lxcpath, const char *name, const char *config);
+/// Takes the console and sends [lock, terminal] over a SEQPACKET socket; who holds the lock has the console.
+int console(const char *lxcpath, const char *name, int socket);
+/// Writes the filter that liblxc makes of a seccomp policy as an array of struct sock_filter.
+int export_seccomp(const char *policy, const char *output);

@@ -1,0 +1,43 @@
+/**
+ * Places where a test ends the daemon or makes a step fail, by the environment: LXD_LIKE_FAULT=NAME:kill (SIGKILL to
+ * itself), NAME:throw, or NAME:delay (a second). Off unless the variable is set.
+ */
+export const faultPoints = [
+  'create.after-row',
+  'create.after-volume',
+  'create.after-link',
+  'create.after-templates',
+  'create.after-ready',
+  'start.after-mount',
+  'start.after-write',
+  'start.after-devices',
+  'start.after-runtime',
+  'stop.after-runtime',
+  'stop.after-devices',
+  'stop.after-unmount',
+  'snapshot.after-row',
+  'snapshot.after-volume',
+  'snapshot.after-ready',
+  'restore.after-mark',
+  'restore.after-volume',
+  'restore.after-write',
+  'rename.after-mark',
+  'rename.after-volume',
+  'rename.after-write',
+  'copy.after-row',
+  'copy.after-volume',
+  'copy.after-ready',
+  'delete.after-mark',
+  'delete.after-volume',
+  'delete.after-link',
+] as const;
+export type FaultPoint = (typeof faultPoints)[number];
+
+const [point, kind] = (process.env['LXD_LIKE_FAULT'] ?? '').split(':');
+
+export async function faultPoint(name: FaultPoint): Promise<void> {
+  if (point !== name) return;
+  if (kind === 'kill') process.kill(process.pid, 'SIGKILL');
+  if (kind === 'throw') throw new Error(`Fault point "${name}" was asked to fail`);
+  if (kind === 'delay') await new Promise(resolve => setTimeout(resolve, 1000));
+}

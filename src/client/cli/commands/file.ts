@@ -1,0 +1,80 @@
+import { command, type CommandSpec, flag, integer, text } from '../command.ts';
+import { editFile } from './file-edit.ts';
+import { fileTarget } from './file-target.ts';
+import { pull } from './file-pull.ts';
+import { makeFolder, push } from './file-push.ts';
+
+const ownerOptions = {
+  uid: integer('--uid', "Set the file's uid on push", -1),
+  gid: integer('--gid', "Set the file's gid on push", -1),
+  mode: text('--mode', "Set the file's perms on push"),
+} as const;
+
+export const commands: readonly CommandSpec[] = [
+  command({
+    path: 'file push',
+    usage: '<source path>... [<remote>:]<instance>/<path>',
+    summary: 'Push files into instances',
+    details: 'The source "-" is standard input.',
+    examples: [
+      ['file push /etc/hosts c1/etc/hosts', 'Push one file.'],
+      ['file push -r site c1/srv/', 'Push a folder with all that is in it.'],
+      ['file push - c1/etc/motd', 'Push standard input.'],
+    ],
+    options: {
+      createDirs: flag('-p,--create-dirs', 'Create any directories necessary'),
+      recursive: flag('-r,--recursive', 'Recursively transfer files'),
+      ...ownerOptions,
+    },
+    run: (session, args, options) => push(session, args.slice(0, -1), args.at(-1) ?? '', options),
+  }),
+  command({
+    path: 'file pull',
+    usage: '[<remote>:]<instance>/<path> [[<remote>:]<instance>/<path>...] <target path>',
+    summary: 'Pull files from instances',
+    details: 'The target "-" is standard output.',
+    examples: [
+      ['file pull c1/etc/hosts .', 'Pull a file into the current directory.'],
+      ['file pull -r c1/etc backup/', 'Pull a folder.'],
+      ['file pull c1/etc/hosts -', 'Print a file.'],
+    ],
+    options: {
+      createDirs: flag('-p,--create-dirs', 'Create any directories necessary'),
+      recursive: flag('-r,--recursive', 'Recursively transfer files'),
+    },
+    run: (session, args, options) => pull(session, args.slice(0, -1), args.at(-1) ?? '', options),
+  }),
+  command({
+    path: 'file edit',
+    usage: '[<remote>:]<instance>/<path>',
+    summary: 'Edit files in instances',
+    examples: [
+      ['file edit c1/etc/hosts', 'Open the file in $EDITOR.'],
+      ['file edit c1/etc/motd < motd', 'Replace its content; owner and mode stay.'],
+    ],
+    run: (session, [target = '']) => editFile(session, target),
+  }),
+  command({
+    path: 'file delete',
+    aliases: ['rm'],
+    usage: '[<remote>:]<instance>/<path> [[<remote>:]<instance>/<path>...]',
+    summary: 'Delete files in instances',
+    examples: [['file delete c1/tmp/old', 'Delete a file or an empty folder.']],
+    run: async (session, targets) => {
+      for (const target of targets) {
+        const { client, instance, path } = await fileTarget(session, target);
+        await client.instances.deleteFile(instance, path);
+      }
+    },
+  }),
+  command({
+    path: 'file mkdir',
+    usage: '[<remote>:]<instance>/<path>...',
+    summary: 'Create folders in instances',
+    examples: [['file mkdir -p c1/srv/site/img', 'Create a folder and those above it.']],
+    options: { createDirs: flag('-p,--create-dirs', 'Create any directories necessary'), ...ownerOptions },
+    run: async (session, targets, options) => {
+      for (const target of targets) await makeFolder(session, target, options);
+    },
+  }),
+];

@@ -1,0 +1,106 @@
+import { createReadStream, createWriteStream, existsSync, rmSync, statSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ApiError } from '#api/error.ts';
+import type { Client } from '../../client.ts';
+import { parsePairs } from '../key-values.ts';
+import { multipartFiles, multipartReply } from '../multipart.ts';
+import type { Session } from '../session.ts';
+
+export async function importImage(
+  session: Session,
+  args: readonly string[],
+  options: { readonly alias: readonly string[]; readonly public: boolean },
+): Promise<void> {
+  const properties = args.filter(argument => /^[\w.-]+=/.test(argument) && !existsSync(argument));
+  const remotes = args.filter(argument => /^[A-Za-z0-9][A-Za-z0-9_.-]*:$/.test(argument));
+  const files = args.filter(argument => !properties.includes(argument) && !remotes.includes(argument));
+  const [first, second, ...extra] = files;
+  if (first === undefined || extra.length > 0)
+    throw new ApiError('invalid-argument', 'Name one image file, or metadata and root file system');
+  for (const file of files) {
+    if (!existsSync(file)) throw new ApiError('not-found', `File "${file}" not found`);
+    if (statSync(file).isDirectory())
+      throw new ApiError('unsupported', `Cannot import the folder "${file}": make a tarball of it`);
+  }
+  const client = await session.client(remotes[0]?.slice(0, -1));
+  const headers: Record<string, string> = {
+    'x-lxd-public': String(options.public),
+    'x-lxd-filename': path.basename(first),
+    'x-lxd-properties': new URLSearchParams(parsePairs(properties)).toString(),
+  };
+  const operation = await session.finish(
+    client.images.upload({ headers, ...uploadOf(first, second, headers) }),
+    'Importing',
+  );
+  const fingerprint = operation?.metadata?.['fingerprint'];
+  if (typeof fingerprint !== 'string')
+    throw new ApiError('internal', 'The server did not tell the fingerprint of the image');
+  session.line(`Image imported with fingerprint: ${fingerprint}`);
+  for (const name of options.alias) {
+    // As the stock client does: an alias follows the image that was imported last.
+    if (await client.images.aliases.find(name)) await client.images.aliases.delete(name);
+    await client.images.aliases.create({ name, target: fingerprint, description: '' });
+  }
+}
+
+function uploadOf(first: string, second: string | undefined, headers: Record<string, string>): { upload: Readable } {
+  if (second === undefined) {
+    headers['content-length'] = String(statSync(first).size);
+    return { upload: createReadStream(first, { highWaterMark: 1 << 18 }) };
+  }
+  const boundary = `lxd-like-${randomUUID()}`;
+  headers['content-type'] = `multipart/form-data; boundary=${boundary}`;
+  const parts = [
+    { name: 'metadata', file: first },
+    { name: 'rootfs', file: second },
+  ];
+  return { upload: Readable.from(multipartFiles(boundary, parts)) };
+}
+
+export async function exportImage(
+  session: Session,
+  client: Client,
+  fingerprint: string,
+  target: string,
+): Promise<void> {
+  const answer = await client.images.exported(fingerprint);
+  const type = answer.headers['content-type'] ?? '';
+  const isFolder = existsSync(target) && statSync(target).isDirectory();
+  const placed = (name: string, isRootfs: boolean): string => {
+    if (isFolder) return path.join(target, safeName(name, fingerprint));
+    if (isRootfs) return `${target}.root${extensionOf(name)}`;
+    return path.extname(target) === '' || !path.basename(target).includes('.')
+      ? `${target}${extensionOf(name)}`
+      : target;
+  };
+  if (type.startsWith('multipart/')) {
+    for await (const part of multipartReply(type, answer.body))
+      await save(placed(part.filename, part.name === 'rootfs'), part.body);
+  } else {
+    const name = /filename="?([^";]+)"?/.exec(answer.headers['content-disposition'] ?? '')?.[1] ?? fingerprint;
+    await save(placed(name, false), answer.body);
+  }
+  session.note('Image exported successfully!');
+}
+
+async function save(file: string, body: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    await pipeline(Readable.from(body, { objectMode: false }), createWriteStream(file, { mode: 0o600 }));
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
+  }
+}
+
+/** A name from the server must stay inside the folder. */
+function safeName(name: string, fallback: string): string {
+  const base = path.basename(name);
+  return base === '' || base === '.' || base === '..' || base.includes('\0') ? fallback : base;
+}
+
+function extensionOf(name: string): string {
+  return /(\.tar)?\.[A-Za-z0-9]{1,8}$/.exec(path.basename(name))?.[0] ?? '';
+}

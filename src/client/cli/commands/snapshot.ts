@@ -1,0 +1,58 @@
+import { zeroTime } from '#api/common.ts';
+import { ApiError } from '#api/error.ts';
+import { command, type CommandSpec, flag } from '../command.ts';
+
+export const commands: readonly CommandSpec[] = [
+  command({
+    path: 'snapshot',
+    usage: '[<remote>:]<instance> [<snapshot name>]',
+    summary: 'Create instance snapshots',
+    examples: [
+      ['snapshot c1 snap0', 'Create a snapshot of "c1" called "snap0".'],
+      ['snapshot c1 nightly --reuse', 'Replace the snapshot "nightly".'],
+    ],
+    options: {
+      noExpiry: flag('--no-expiry', 'Ignore any configured auto-expiry for the instance'),
+      reuse: flag('--reuse', 'If the snapshot name already exists, delete and create a new one'),
+      stateful: flag('--stateful', "Whether or not to snapshot the instance's running state"),
+    },
+    run: async (session, [target = '', snapshot = ''], options) => {
+      const { client, name } = await session.object(target, 'instance');
+      const snapshots = client.instances.snapshots(name);
+      if (options.reuse && snapshot !== '' && (await snapshots.find(snapshot))) {
+        await session.finish(snapshots.delete(snapshot), `Deleting ${name}/${snapshot}`);
+      }
+      await session.finish(
+        snapshots.create({
+          name: snapshot,
+          stateful: options.stateful,
+          ...(options.noExpiry ? { expires_at: zeroTime } : {}),
+        }),
+        `Creating a snapshot of ${name}`,
+      );
+    },
+  }),
+  command({
+    path: 'restore',
+    usage: '[<remote>:]<instance> <snapshot>',
+    summary: 'Restore instances from snapshots',
+    examples: [['restore c1 snap0', 'Bring the files and the config of "c1" back to "snap0".']],
+    options: {
+      stateful: flag('--stateful', "Whether or not to restore the instance's running state from the snapshot"),
+    },
+    run: async (session, [target = '', given = ''], options) => {
+      const { client, name } = await session.object(target, 'instance');
+      const snapshot = given.includes('/') ? (given.split('/').pop() ?? '') : given;
+      if (!(await client.instances.snapshots(name).find(snapshot))) {
+        throw new ApiError(
+          'not-found',
+          `Snapshot "${snapshot}" of instance "${name}" not found. See "lxd-like info ${name}"`,
+        );
+      }
+      await session.finish(
+        client.instances.replace(name, { restore: `${name}/${snapshot}`, stateful: options.stateful }),
+        `Restoring ${name}`,
+      );
+    },
+  }),
+];

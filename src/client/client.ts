@@ -1,0 +1,93 @@
+import type { Certificate, CertificatesPost } from '#api/certificate.ts';
+import type { Event } from '#api/event.ts';
+import type { Network, NetworkLease, NetworkPut, NetworksPost, NetworkState } from '#api/network.ts';
+import type { Operation } from '#api/operation.ts';
+import type { Profile, ProfilePut } from '#api/profile.ts';
+import type { Project } from '#api/project.ts';
+import { type EventOptions, followEvents } from './events.ts';
+import { OperationHandle } from './operation-handle.ts';
+import { Collection } from './resources/collection.ts';
+import { Images } from './resources/images.ts';
+import { Instances } from './resources/instances.ts';
+import { ServerResource } from './resources/server.ts';
+import { StoragePools } from './resources/storage.ts';
+import type { Transport } from './transport.ts';
+
+/** A server, grouped by resource. */
+export class Client {
+  readonly transport: Transport;
+
+  constructor(transport: Transport) {
+    this.transport = transport;
+  }
+
+  get server(): ServerResource {
+    return new ServerResource(this.transport);
+  }
+  get instances(): Instances {
+    return new Instances(this.transport);
+  }
+  get images(): Images {
+    return new Images(this.transport);
+  }
+  get storagePools(): StoragePools {
+    return new StoragePools(this.transport);
+  }
+  get networks(): Collection<Network, NetworksPost, NetworkPut> {
+    return new Collection(this.transport, '/1.0/networks');
+  }
+  get profiles(): Collection<Profile, Omit<Profile, 'used_by'>, ProfilePut> {
+    return new Collection(this.transport, '/1.0/profiles');
+  }
+  get projects(): Collection<Project> {
+    return new Collection(this.transport, '/1.0/projects');
+  }
+  get certificates(): Collection<Certificate, CertificatesPost> {
+    return new Collection(this.transport, '/1.0/certificates');
+  }
+  get warnings(): Collection<Warning> {
+    return new Collection(this.transport, '/1.0/warnings');
+  }
+
+  async networkState(name: string): Promise<NetworkState> {
+    const path = `${this.networks.path(name)}/state`;
+    return (await this.transport.call<NetworkState>('GET', path)).metadata;
+  }
+
+  async networkLeases(name: string): Promise<readonly NetworkLease[]> {
+    const path = `${this.networks.path(name)}/leases`;
+    return (await this.transport.call<NetworkLease[]>('GET', path)).metadata;
+  }
+
+  /** Operations under way, whatever their status. */
+  async operations(): Promise<readonly Operation[]> {
+    const { metadata } = await this.transport.call<Record<string, Operation[]> | null>('GET', '/1.0/operations', {
+      query: { recursion: 1 },
+    });
+    return Object.values(metadata ?? {}).flat();
+  }
+
+  async operation(id: string): Promise<OperationHandle> {
+    const { metadata } = await this.transport.call<Operation>('GET', `/1.0/operations/${encodeURIComponent(id)}`);
+    return new OperationHandle(this.transport, metadata);
+  }
+
+  events(options: EventOptions = {}): AsyncGenerator<Event> {
+    return followEvents(this.transport, options);
+  }
+}
+
+/** GET /1.0/warnings/{uuid} */
+export interface Warning {
+  readonly uuid: string;
+  readonly location: string;
+  readonly project: string;
+  readonly type: string;
+  readonly count: number;
+  readonly first_seen_at: string;
+  readonly last_seen_at: string;
+  readonly last_message: string;
+  readonly severity: string;
+  readonly status: string;
+  readonly entity_url: string;
+}

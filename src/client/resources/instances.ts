@@ -1,0 +1,81 @@
+import type {
+  Instance,
+  InstanceConsolePost,
+  InstanceExecPost,
+  InstanceFull,
+  InstancePut,
+  InstanceSnapshot,
+  InstanceSnapshotsPost,
+  InstancesPost,
+  InstanceState,
+  InstanceStatePut,
+} from '#api/instance.ts';
+import type { RawAnswer } from '../http.ts';
+import type { OperationHandle } from '../operation-handle.ts';
+import type { CallOptions, Query, Transport } from '../transport.ts';
+import { type Change, Collection } from './collection.ts';
+
+export class Instances extends Collection<Instance, InstancesPost, InstancePut> {
+  constructor(transport: Transport) {
+    super(transport, '/1.0/instances');
+  }
+
+  /** Instances with their state and snapshots. */
+  async listFull(query: Query = {}): Promise<readonly InstanceFull[]> {
+    return (await this.list({ ...query, recursion: 2 })) as readonly InstanceFull[];
+  }
+
+  async full(name: string): Promise<InstanceFull> {
+    return (await this.get(name, { recursion: 1 })) as InstanceFull;
+  }
+
+  async state(name: string): Promise<InstanceState> {
+    return (await this.transport.call<InstanceState>('GET', `${this.path(name)}/state`)).metadata;
+  }
+
+  changeState(name: string, request: InstanceStatePut, query: Query = {}): Change {
+    return this.change('PUT', `${this.path(name)}/state`, { body: request, query });
+  }
+
+  /** The same for every instance of the project. */
+  changeAllStates(request: InstanceStatePut, query: Query = {}): Change {
+    return this.change('PUT', '/1.0/instances', { body: { state: request }, query });
+  }
+
+  snapshots(name: string): Collection<InstanceSnapshot, InstanceSnapshotsPost, { readonly expires_at: string }> {
+    return new Collection(this.transport, `${this.path(name)}/snapshots`);
+  }
+
+  async exec(name: string, request: InstanceExecPost): Promise<OperationHandle> {
+    return started(await this.change('POST', `${this.path(name)}/exec`, { body: request }));
+  }
+
+  async console(name: string, request: InstanceConsolePost): Promise<OperationHandle> {
+    return started(await this.change('POST', `${this.path(name)}/console`, { body: request }));
+  }
+
+  consoleLog(name: string): Promise<RawAnswer> {
+    return this.transport.download(`${this.path(name)}/console`);
+  }
+
+  log(name: string, file: string): Promise<RawAnswer> {
+    return this.transport.download(`${this.path(name)}/logs/${encodeURIComponent(file)}`);
+  }
+
+  getFile(name: string, path: string): Promise<RawAnswer> {
+    return this.transport.download(`${this.path(name)}/files`, { query: { path } });
+  }
+
+  async putFile(name: string, path: string, options: CallOptions): Promise<void> {
+    await this.transport.call('POST', `${this.path(name)}/files`, { ...options, query: { path } });
+  }
+
+  async deleteFile(name: string, path: string): Promise<void> {
+    await this.transport.call('DELETE', `${this.path(name)}/files`, { query: { path } });
+  }
+}
+
+function started(handle: OperationHandle | undefined): OperationHandle {
+  if (!handle) throw new Error('The server answered without an operation');
+  return handle;
+}

@@ -1,0 +1,64 @@
+import type {
+  StoragePool,
+  StoragePoolPut,
+  StoragePoolResources,
+  StoragePoolsPost,
+  StorageVolume,
+} from '#api/storage.ts';
+import type { ConfigMap } from '#api/common.ts';
+import type { Transport } from '../transport.ts';
+import { Collection } from './collection.ts';
+
+export interface StorageVolumePut {
+  readonly config?: ConfigMap;
+  readonly description?: string;
+  /** restore this snapshot; every other member is then ignored */
+  readonly restore?: string;
+}
+
+export interface StorageVolumesPost extends StorageVolumePut {
+  readonly name: string;
+  readonly type?: string;
+  readonly content_type?: string;
+  readonly source?: Readonly<Record<string, unknown>>;
+}
+
+export interface StorageVolumeSnapshot {
+  readonly name: string;
+  readonly description: string;
+  readonly expires_at: string | null;
+  readonly config: ConfigMap;
+}
+
+export class StoragePools extends Collection<StoragePool, StoragePoolsPost, StoragePoolPut> {
+  constructor(transport: Transport) {
+    super(transport, '/1.0/storage-pools');
+  }
+
+  async resources(name: string): Promise<StoragePoolResources> {
+    return (await this.transport.call<StoragePoolResources>('GET', `${this.path(name)}/resources`)).metadata;
+  }
+
+  allVolumes(pool: string): Collection<StorageVolume> {
+    return new Collection(this.transport, `${this.path(pool)}/volumes`);
+  }
+
+  volumes(pool: string, type: string): Collection<StorageVolume, StorageVolumesPost, StorageVolumePut> {
+    return new Collection(this.transport, `${this.path(pool)}/volumes/${type}`);
+  }
+
+  volumeSnapshots(
+    pool: string,
+    type: string,
+    volume: string,
+  ): Collection<StorageVolumeSnapshot, { readonly name: string; readonly expires_at?: string | null }> {
+    return new Collection(this.transport, `${this.volumes(pool, type).path(volume)}/snapshots`);
+  }
+
+  async volumeUsage(pool: string, type: string, volume: string): Promise<{ used?: number; total?: number }> {
+    const path = `${this.volumes(pool, type).path(volume)}/state`;
+    return (
+      (await this.transport.call<{ usage: { used?: number; total?: number } | null }>('GET', path)).metadata.usage ?? {}
+    );
+  }
+}

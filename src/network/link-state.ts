@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { NetworkState } from '#api/network.ts';
+import type { Kernel } from '#native/kernel.ts';
+
+/** What the kernel knows of a link, as GET /1.0/networks/NAME/state gives it. */
+export function linkState(link: Kernel.Link): NetworkState {
+  return {
+    addresses: link.addresses.map(({ family, address, prefixLength, scope }) => ({
+      family,
+      address,
+      netmask: String(prefixLength),
+      scope,
+    })),
+    counters: {
+      bytes_received: link.counters.bytesReceived,
+      bytes_sent: link.counters.bytesSent,
+      packets_received: link.counters.packetsReceived,
+      packets_sent: link.counters.packetsSent,
+    },
+    hwaddr: link.hardwareAddress,
+    mtu: link.mtu,
+    state: link.flags & 0x1 ? 'up' : 'down',
+    type: link.flags & 0x8 ? 'loopback' : link.flags & 0x10 ? 'point-to-point' : 'broadcast',
+    bridge: link.kind === 'bridge' ? bridgeState(link.name) : null,
+    bond: null,
+    vlan: null,
+    ovn: null,
+  };
+}
+
+function bridgeState(name: string): NetworkState['bridge'] {
+  const folder = path.join('/sys/class/net', name);
+  const read = (file: string): string => {
+    try {
+      return readFileSync(path.join(folder, 'bridge', file), 'utf8').trim();
+    } catch {
+      return ''; // the bridge has gone meanwhile
+    }
+  };
+  let ports: string[] = [];
+  try {
+    ports = readdirSync(path.join(folder, 'brif'));
+  } catch {
+    // likewise
+  }
+  return {
+    id: read('bridge_id'),
+    stp: read('stp_state') === '1',
+    forward_delay: Number(read('forward_delay')),
+    vlan_default: Number(read('default_pvid')),
+    vlan_filtering: read('vlan_filtering') === '1',
+    upper_devices: ports.length > 0 ? ports : null,
+  };
+}

@@ -1,0 +1,54 @@
+import type { ConfigMap, DeviceMap } from '#api/common.ts';
+import type { KeyTable } from '#base/config-schema.ts';
+import type { Services } from '../services.ts';
+import type { ContainerMount, ContainerNic } from '../runtime/runtime.ts';
+
+/** What the database knows that a device may name; read in the transaction that stores the device. */
+export interface DeviceFacts {
+  readonly networks: ReadonlyMap<string, { readonly type: string; readonly config: ConfigMap }>;
+  readonly pools: ReadonlySet<string>;
+}
+
+/** A device of one instance that is about to be used. */
+export interface DeviceContext {
+  readonly services: Pick<Services, 'networks' | 'log'>;
+  /** containerId of the instance, e.g. "c1" */
+  readonly instance: string;
+  /** name of the instance, to publish in DNS */
+  readonly hostName: string;
+  readonly name: string;
+  readonly options: DeviceMap;
+  /** volatile.NAME.* without the prefix */
+  readonly volatile: ConfigMap;
+}
+
+/** What a device adds to the container. */
+export interface RuntimePart {
+  readonly nics: readonly ContainerNic[];
+  readonly mounts: readonly ContainerMount[];
+}
+
+export const nothing: RuntimePart = { nics: [], mounts: [] };
+
+export interface DeviceProblem {
+  /** absent when the device as a whole is wrong */
+  readonly key?: string;
+  readonly reason: string;
+}
+
+/** One type of device: it answers what to change, only the instance changes it. */
+export interface DeviceType {
+  readonly type: string;
+  /** options beside `type` */
+  readonly keys: KeyTable;
+  /** Why options that are valid key by key are refused together. */
+  problem(options: DeviceMap, facts: DeviceFacts): DeviceProblem | undefined;
+  /** Volatile values that the device needs while it exists, such as an address: those that are not kept yet. */
+  keep?(options: DeviceMap, kept: ConfigMap): ConfigMap;
+  /** Volatile values of one run, such as a link name; removed when the instance stops. `taken` are names in the container. */
+  perRun?(options: DeviceMap, kept: ConfigMap, taken: ReadonlySet<string>): ConfigMap;
+  /** Prepares the host; called before the container starts or when the device is plugged in. */
+  start(context: DeviceContext): Promise<RuntimePart>;
+  /** Undoes `start`; succeeds when there is nothing left. */
+  stop(context: DeviceContext): Promise<void>;
+}

@@ -1,0 +1,98 @@
+import type { ConfigMap, DeviceMap, DevicesMap } from '#api/common.ts';
+import { ApiError } from '#api/error.ts';
+import { valueProblem } from '#base/config-schema.ts';
+import { objectNameProblem } from '#base/names.ts';
+import type { DeviceFacts, DeviceType } from './device.ts';
+import { disk } from './disk.ts';
+import { nicBridged } from './nic-bridged.ts';
+import { none } from './none.ts';
+
+const types: ReadonlyMap<string, DeviceType> = new Map([disk, nicBridged, none].map(type => [type.type, type]));
+
+/** The type of a device; throws "invalid-argument" when there is none of that name. */
+export function deviceType(name: string, options: DeviceMap): DeviceType {
+  const type = types.get(options['type'] ?? '');
+  if (type) return type;
+  const known = [...types.keys()].join(', ');
+  throw new ApiError('invalid-argument', `Device "${name}": type "${options['type'] ?? ''}" is not one of ${known}`);
+}
+
+/** Throws "invalid-argument" for devices that are not valid by themselves, naming device and key. */
+export function checkDevices(devices: DevicesMap): void {
+  for (const [name, options] of Object.entries(devices)) {
+    const nameProblem = objectNameProblem(name);
+    if (nameProblem !== undefined) throw new ApiError('invalid-argument', `Device name "${name}" ${nameProblem}`);
+    const { keys } = deviceType(name, options);
+    for (const [key, value] of Object.entries(options)) {
+      if (key === 'type') continue;
+      const problem = valueProblem(keys, key, value);
+      if (problem !== undefined) throw new ApiError('invalid-argument', `Device "${name}": key "${key}" ${problem}`);
+    }
+  }
+}
+
+/** Throws "invalid-argument" for expanded devices that cannot work together with what the database knows. */
+export function checkExpandedDevices(devices: DevicesMap, facts: DeviceFacts): void {
+  checkDevices(devices);
+  const places = new Map<string, string>();
+  for (const [name, options] of Object.entries(devices)) {
+    const problem = deviceType(name, options).problem(options, facts);
+    if (problem) {
+      const what = problem.key === undefined ? '' : ` key "${problem.key}"`;
+      throw new ApiError('invalid-argument', `Device "${name}":${what} ${problem.reason}`);
+    }
+    const place = placeOf(options);
+    const other = place === undefined ? undefined : places.get(place);
+    if (other !== undefined)
+      throw new ApiError('invalid-argument', `Device "${name}" takes the same place as device "${other}": ${place}`);
+    if (place !== undefined) places.set(place, name);
+  }
+}
+
+function placeOf(options: DeviceMap): string | undefined {
+  if (options['type'] === 'disk') return `path ${options['path'] ?? ''}`;
+  if (options['type'] === 'nic' && options['name']) return `link ${options['name']}`;
+  return undefined;
+}
+
+/** Values of volatile.DEVICE.* without the prefix. */
+export function volatileOf(config: ConfigMap, device: string): ConfigMap {
+  const prefix = `volatile.${device}.`;
+  return Object.fromEntries(
+    Object.entries(config).flatMap(([key, value]) =>
+      key.startsWith(prefix) ? [[key.slice(prefix.length), value] as const] : [],
+    ),
+  );
+}
+
+/** The volatile keys that devices lack while they exist. */
+export function missingVolatile(devices: DevicesMap, config: ConfigMap): ConfigMap {
+  const missing: Record<string, string> = {};
+  for (const [name, options] of Object.entries(devices)) {
+    const values = deviceType(name, options).keep?.(options, volatileOf(config, name)) ?? {};
+    for (const [key, value] of Object.entries(values)) missing[`volatile.${name}.${key}`] = value;
+  }
+  return missing;
+}
+
+/** The volatile keys of one run of the devices `names`, all of them unless given. */
+export function runVolatile(
+  devices: DevicesMap,
+  config: ConfigMap,
+  names: readonly string[] = Object.keys(devices),
+): ConfigMap {
+  const taken = new Set<string>();
+  for (const [name, options] of Object.entries(devices)) {
+    const link = options['name'] ?? config[`volatile.${name}.name`];
+    if (options['type'] === 'nic' && link) taken.add(link);
+  }
+  const run: Record<string, string> = {};
+  for (const name of names) {
+    const options = devices[name];
+    if (!options) continue;
+    const values = deviceType(name, options).perRun?.(options, volatileOf(config, name), taken) ?? {};
+    for (const [key, value] of Object.entries(values)) run[`volatile.${name}.${key}`] = value;
+    if (values['name']) taken.add(values['name']);
+  }
+  return run;
+}

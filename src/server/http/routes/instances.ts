@@ -1,0 +1,168 @@
+import { ApiError, invalid } from '#api/error.ts';
+import type { InstancePut, InstancesPost, InstanceStatePut } from '#api/instance.ts';
+import { getInstance } from '#server/database/instances.ts';
+import { beginInstance, planCreate } from '#server/instances/create-instance.ts';
+import { assertDeletable, deleteInstance } from '#server/instances/delete-instance.ts';
+import { parseFilter } from '#server/instances/filter.ts';
+import {
+  listFullInstances,
+  listInstances,
+  listInstanceUrls,
+  readFullInstance,
+  readInstance,
+} from '#server/instances/list-instances.ts';
+import { renameInstance } from '#server/instances/rename-instance.ts';
+import { restoreSnapshot } from '#server/instances/restore-snapshot.ts';
+import { changeInstance, planChange, type UpdateRequest, writableInstance } from '#server/instances/update-instance.ts';
+import type { Services } from '#server/services.ts';
+import { assertEtag } from '../etag.ts';
+import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
+import { instancePost, instancePut, instancesPost, instancesPut } from './instance-schemas.ts';
+import { instanceOperation, wantsPlan } from './instance-operation.ts';
+import { changeAllStates } from './instance-state.ts';
+
+export const instanceRoutes: readonly Route[] = [
+  { method: 'GET', path: '/1.0/instances', access: 'project', handle: list },
+  { method: 'POST', path: '/1.0/instances', access: 'project', body: instancesPost, handle: create },
+  { method: 'PUT', path: '/1.0/instances', access: 'project', body: instancesPut, handle: putAll },
+  { method: 'GET', path: '/1.0/instances/:name', access: 'project', handle: read },
+  { method: 'PUT', path: '/1.0/instances/:name', access: 'project', body: instancePut, handle: put },
+  { method: 'PATCH', path: '/1.0/instances/:name', access: 'project', body: instancePut, handle: patch },
+  { method: 'POST', path: '/1.0/instances/:name', access: 'project', body: instancePost, handle: post },
+  { method: 'DELETE', path: '/1.0/instances/:name', access: 'project', handle: remove },
+];
+
+async function list(services: Services, request: ApiRequest): Promise<Reply> {
+  const { query, caller } = request;
+  const all = query['all-projects'] === 'true' || query['all-projects'] === '1';
+  if (all && query['project'] !== undefined) throw invalid('all-projects', 'cannot be used with "project"');
+  const allowed = caller.projects;
+  const asked = parseFilter(query['filter'] ?? '');
+  const filter =
+    all && allowed
+      ? (object: object): boolean => allowed.includes((object as { project: string }).project) && asked(object)
+      : asked;
+  const scope = { project: all ? undefined : request.project, filter };
+  switch (query['recursion'] ?? '0') {
+    case '0':
+    case '':
+      return sync(
+        await listInstanceUrls(services, query['filter'] || (all && allowed) ? scope : { project: scope.project }),
+      );
+    case '1':
+      return sync(await listInstances(services, scope));
+    case '2':
+      return sync(await listFullInstances(services, scope));
+    default:
+      throw invalid('recursion', 'must be 0, 1 or 2');
+  }
+}
+
+async function create(services: Services, request: ApiRequest): Promise<Reply> {
+  const body = request.body as InstancesPost;
+  const { project } = request;
+  const source = body.source.project;
+  if (source && request.caller.projects && !request.caller.projects.includes(source))
+    throw new ApiError('not-found', `Instance "${body.source.source ?? ''}" not found`);
+  if (wantsPlan(request)) return sync({ plan: await planCreate(services, project, body) });
+  const begun = await beginInstance(services, project, body);
+  try {
+    const word = body.source.type === 'copy' ? 'Copying instance' : 'Creating instance';
+    return accepted(
+      services.operations.run(
+        { ...instanceOperation(request, word, [begun.record.name]), mayCancel: true },
+        async operation => {
+          const update = (metadata: Readonly<Record<string, unknown>>): void => operation.update(metadata);
+          await begun.finish({ signal: operation.signal, update, requestor: request.caller.requestor });
+        },
+      ),
+    );
+  } catch (error) {
+    await begun.abandon();
+    throw error;
+  }
+}
+
+async function putAll(services: Services, request: ApiRequest): Promise<Reply> {
+  return await changeAllStates(services, request, (request.body as { state: InstanceStatePut }).state);
+}
+
+async function read(services: Services, { params, project, query }: ApiRequest): Promise<Reply> {
+  const name = params['name'] ?? '';
+  if (query['recursion'] === '1' || query['recursion'] === '2')
+    return sync(await readFullInstance(services, project, name));
+  const { record, view } = await readInstance(services, project, name);
+  return sync(view, writableInstance(record));
+}
+
+async function put(services: Services, request: ApiRequest): Promise<Reply> {
+  const body = request.body as InstancePut;
+  const name = request.params['name'] ?? '';
+  const { project } = request;
+  const { requestor } = request.caller;
+  if (body.restore) {
+    const snapshot = body.restore.startsWith(`${name}/`) ? body.restore.slice(name.length + 1) : body.restore;
+    await services.database.read(reader => getInstance(reader, project, name));
+    return accepted(
+      services.operations.run(instanceOperation(request, 'Restoring snapshot', [name]), ({ signal }) =>
+        restoreSnapshot(services, project, name, snapshot, { signal, requestor }),
+      ),
+    );
+  }
+  const update = updateOf(request, body, false);
+  const plan = await planChange(services, project, name, update);
+  if (wantsPlan(request)) return sync({ plan });
+  return accepted(
+    services.operations.run(instanceOperation(request, 'Updating instance', [name]), ({ signal }) =>
+      changeInstance(services, project, name, update, { signal, requestor }),
+    ),
+  );
+}
+
+async function patch(services: Services, request: ApiRequest): Promise<Reply> {
+  const name = request.params['name'] ?? '';
+  const { project } = request;
+  const update = updateOf(request, request.body as InstancePut, true);
+  if (wantsPlan(request)) return sync({ plan: await planChange(services, project, name, update) });
+  await changeInstance(services, project, name, update, { requestor: request.caller.requestor });
+  return sync();
+}
+
+async function post(services: Services, request: ApiRequest): Promise<Reply> {
+  const body = request.body as { name?: string; migration?: boolean; pool?: string; project?: string };
+  const name = request.params['name'] ?? '';
+  const { project } = request;
+  if (body.migration || body.pool || body.project)
+    throw new ApiError('unsupported', 'Moving an instance to another pool, project or server is not supported yet');
+  if (!body.name) throw invalid('name', 'is required');
+  const newName = body.name;
+  await services.database.read(reader => getInstance(reader, project, name));
+  return accepted(
+    services.operations.run(instanceOperation(request, 'Renaming instance', [name]), ({ signal }) =>
+      renameInstance(services, project, name, newName, { signal, requestor: request.caller.requestor }),
+    ),
+  );
+}
+
+async function remove(services: Services, request: ApiRequest): Promise<Reply> {
+  const name = request.params['name'] ?? '';
+  const { project } = request;
+  const { record, expanded } = await readInstance(services, project, name);
+  if (wantsPlan(request)) {
+    assertDeletable(services, record, expanded.config['security.protection.delete'] === 'true');
+    const plan = [
+      { action: 'delete', object: `instance "${name}"`, detail: 'with its snapshots' },
+      { action: 'delete', object: `volume "${name}"`, detail: `in storage pool "${record.pool}"` },
+    ];
+    return sync({ plan });
+  }
+  return accepted(
+    services.operations.run(instanceOperation(request, 'Deleting instance', [name]), ({ signal }) =>
+      deleteInstance(services, project, name, { signal, requestor: request.caller.requestor }),
+    ),
+  );
+}
+
+function updateOf(request: ApiRequest, body: InstancePut, merge: boolean): UpdateRequest {
+  return { put: body, merge, check: writable => assertEtag(request.headers['if-match'], writable) };
+}

@@ -1,0 +1,112 @@
+import type { NetworkPut, NetworksPost } from '#api/network.ts';
+import { createNetwork } from '../../networks/create-network.ts';
+import { deleteNetwork } from '../../networks/delete-network.ts';
+import { renameNetwork } from '../../networks/rename-network.ts';
+import { showLeases, showNetwork, showNetworks, showState, writablePart } from '../../networks/show-network.ts';
+import { updateNetwork, type UpdateOptions } from '../../networks/update-network.ts';
+import type { Services } from '../../services.ts';
+import { assertEtag } from '../etag.ts';
+import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
+
+const config: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } };
+
+const postSchema: JsonSchema = {
+  type: 'object',
+  required: ['name'],
+  properties: {
+    name: { type: 'string' },
+    type: { type: 'string' },
+    description: { type: 'string' },
+    config,
+  },
+};
+
+const putSchema: JsonSchema = { type: 'object', properties: { description: { type: 'string' }, config } };
+
+const renameSchema: JsonSchema = { type: 'object', required: ['name'], properties: { name: { type: 'string' } } };
+
+export const networkRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/1.0/networks',
+    access: 'project',
+    handle: async (services, { query }) => {
+      const networks = await showNetworks(services);
+      const whole = Number(query['recursion'] ?? 0) > 0;
+      return sync(whole ? networks : networks.map(({ name }) => urlOf(name)));
+    },
+  },
+  {
+    method: 'POST',
+    path: '/1.0/networks',
+    access: 'admin',
+    body: postSchema,
+    handle: async (services, { body, caller }) => {
+      const request = body as NetworksPost;
+      await createNetwork(services, { ...request, type: request.type || 'bridge' }, caller.requestor);
+      return created(urlOf(request.name));
+    },
+  },
+  {
+    method: 'GET',
+    path: '/1.0/networks/:name',
+    access: 'project',
+    handle: async (services, request) => {
+      const network = await showNetwork(services, nameOf(request));
+      return sync(network, { ...(writablePart(network) as object), managed: network.managed });
+    },
+  },
+  { method: 'PUT', path: '/1.0/networks/:name', access: 'admin', body: putSchema, handle: update('replace') },
+  { method: 'PATCH', path: '/1.0/networks/:name', access: 'admin', body: putSchema, handle: update('merge') },
+  {
+    method: 'POST',
+    path: '/1.0/networks/:name',
+    access: 'admin',
+    body: renameSchema,
+    handle: async (services, request) => {
+      const { name } = request.body as { readonly name: string };
+      await renameNetwork(services, nameOf(request), name, request.caller.requestor);
+      return created(urlOf(name));
+    },
+  },
+  {
+    method: 'DELETE',
+    path: '/1.0/networks/:name',
+    access: 'admin',
+    handle: async (services, request) => {
+      await deleteNetwork(services, nameOf(request), request.caller.requestor);
+      return sync();
+    },
+  },
+  {
+    method: 'GET',
+    path: '/1.0/networks/:name/leases',
+    access: 'project',
+    handle: async (services, request) => sync(await showLeases(services, nameOf(request))),
+  },
+  {
+    method: 'GET',
+    path: '/1.0/networks/:name/state',
+    access: 'project',
+    handle: async (services, request) => sync(await showState(services, nameOf(request))),
+  },
+];
+
+function update(mode: UpdateOptions['mode']): (services: Services, request: ApiRequest) => Promise<Reply> {
+  return async (services, request) => {
+    await updateNetwork(services, nameOf(request), request.body as NetworkPut, {
+      mode,
+      assertUnchanged: record => assertEtag(request.headers['if-match'], writablePart(record)),
+      requestor: request.caller.requestor,
+    });
+    return sync();
+  };
+}
+
+function nameOf({ params }: ApiRequest): string {
+  return params['name'] ?? '';
+}
+
+function urlOf(name: string): string {
+  return `/1.0/networks/${encodeURIComponent(name)}`;
+}

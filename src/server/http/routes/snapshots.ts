@@ -1,0 +1,120 @@
+import { zeroTime } from '#api/common.ts';
+import { invalid } from '#api/error.ts';
+import type { InstanceSnapshotsPost } from '#api/instance.ts';
+import { getInstance } from '#server/database/instances.ts';
+import { getSnapshot } from '#server/database/snapshots.ts';
+import { instancePath } from '#server/instances/instance-services.ts';
+import { inProject, listInstanceSnapshots, readInstanceSnapshot } from '#server/instances/list-instances.ts';
+import {
+  createSnapshot,
+  deleteSnapshot,
+  renameSnapshot,
+  updateSnapshot,
+  writableSnapshot,
+} from '#server/instances/snapshots.ts';
+import type { OperationRequest } from '#server/operations/operation.ts';
+import type { Services } from '#server/services.ts';
+import { assertEtag } from '../etag.ts';
+import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
+import { renamePost, snapshotPut, snapshotsPost } from './instance-schemas.ts';
+import { instanceOperation } from './instance-operation.ts';
+
+const all = '/1.0/instances/:name/snapshots';
+const one = '/1.0/instances/:name/snapshots/:snapshot';
+
+export const snapshotRoutes: readonly Route[] = [
+  { method: 'GET', path: all, access: 'project', handle: list },
+  { method: 'POST', path: all, access: 'project', body: snapshotsPost, handle: create },
+  { method: 'GET', path: one, access: 'project', handle: read },
+  { method: 'PUT', path: one, access: 'project', body: snapshotPut, handle: put },
+  { method: 'PATCH', path: one, access: 'project', body: snapshotPut, handle: put },
+  { method: 'POST', path: one, access: 'project', body: renamePost, handle: rename },
+  { method: 'DELETE', path: one, access: 'project', handle: remove },
+];
+
+async function list(services: Services, { params, project, query }: ApiRequest): Promise<Reply> {
+  const name = params['name'] ?? '';
+  const snapshots = await listInstanceSnapshots(services, project, name);
+  if (query['recursion'] === '1' || query['recursion'] === '2') return sync(snapshots);
+  return sync(snapshots.map(snapshot => inProject(snapshotPath(name, snapshot.name), project)));
+}
+
+async function create(services: Services, request: ApiRequest): Promise<Reply> {
+  const name = request.params['name'] ?? '';
+  const { project } = request;
+  const { requestor } = request.caller;
+  await services.database.read(reader => getInstance(reader, project, name));
+  return accepted(
+    services.operations.run(instanceOperation(request, 'Snapshotting instance', [name]), async ({ signal }) => {
+      const body = (request.body ?? {}) as InstanceSnapshotsPost;
+      await createSnapshot(services, project, name, body, { signal, requestor });
+    }),
+  );
+}
+
+async function read(services: Services, { params, project }: ApiRequest): Promise<Reply> {
+  const { record, view } = await readInstanceSnapshot(
+    services,
+    project,
+    params['name'] ?? '',
+    params['snapshot'] ?? '',
+  );
+  return sync(view, writableSnapshot(record));
+}
+
+async function put(services: Services, request: ApiRequest): Promise<Reply> {
+  const { name = '', snapshot = '' } = request.params;
+  const { project } = request;
+  const body = (request.body ?? {}) as { expires_at?: string };
+  await mustExist(services, project, name, snapshot);
+  if (body.expires_at === undefined && request.method === 'PATCH') return sync();
+  const expiresAt = body.expires_at ?? zeroTime;
+  const check = (writable: unknown): void => assertEtag(request.headers['if-match'], writable);
+  return accepted(
+    services.operations.run(snapshotOperation(request, 'Updating snapshot', name, snapshot), () =>
+      updateSnapshot(services, project, name, snapshot, { expiresAt, check }),
+    ),
+  );
+}
+
+async function rename(services: Services, request: ApiRequest): Promise<Reply> {
+  const { name = '', snapshot = '' } = request.params;
+  const { project } = request;
+  const { requestor } = request.caller;
+  const { name: to } = request.body as { name: string };
+  if (to === '') throw invalid('name', 'is required');
+  await mustExist(services, project, name, snapshot);
+  return accepted(
+    services.operations.run(snapshotOperation(request, 'Renaming snapshot', name, snapshot), ({ signal }) =>
+      renameSnapshot(services, project, name, { from: snapshot, to }, { signal, requestor }),
+    ),
+  );
+}
+
+async function remove(services: Services, request: ApiRequest): Promise<Reply> {
+  const { name = '', snapshot = '' } = request.params;
+  const { project } = request;
+  const { requestor } = request.caller;
+  await mustExist(services, project, name, snapshot);
+  return accepted(
+    services.operations.run(snapshotOperation(request, 'Deleting snapshot', name, snapshot), ({ signal }) =>
+      deleteSnapshot(services, project, name, snapshot, { signal, requestor }),
+    ),
+  );
+}
+
+async function mustExist(services: Services, project: string, name: string, snapshot: string): Promise<void> {
+  await services.database.read(async reader => {
+    await getSnapshot(reader, (await getInstance(reader, project, name)).id, snapshot);
+  });
+}
+
+function snapshotOperation(request: ApiRequest, description: string, name: string, snapshot: string): OperationRequest {
+  const operation = instanceOperation(request, description, [name]);
+  const urls = { instances_snapshots: [snapshotPath(name, snapshot)] };
+  return { ...operation, resources: { ...operation.resources, ...urls } };
+}
+
+function snapshotPath(name: string, snapshot: string): string {
+  return `${instancePath(name)}/snapshots/${encodeURIComponent(snapshot)}`;
+}

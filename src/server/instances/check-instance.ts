@@ -1,0 +1,113 @@
+import type { ConfigMap, DevicesMap } from '#api/common.ts';
+import { ApiError } from '#api/error.ts';
+import { effectiveBoolean } from '#base/config-schema.ts';
+import { hasControlCharacters } from '#base/names.ts';
+import { loadConfigs, networkConfig } from '#server/database/config-rows.ts';
+import type { Reader } from '#server/database/database.ts';
+import { findProfile, type ProfileRecord } from '#server/database/profiles.ts';
+import type { DeviceFacts } from '../devices/device.ts';
+import { checkDevices, checkExpandedDevices } from '../devices/devices.ts';
+import { checkConfig, instanceKeys } from './config-keys.ts';
+import { expand, type Expanded, rootDevice } from './expand-config.ts';
+
+interface Local {
+  readonly name: string;
+  readonly project: string;
+  readonly description: string;
+  readonly config: ConfigMap;
+  readonly devices: DevicesMap;
+  readonly profiles: readonly string[];
+}
+
+/** An instance's config in force. */
+export interface CheckedInstance extends Expanded {
+  /** pool of the root disk */
+  readonly pool: string;
+  /** most bytes of the root disk as set, or undefined */
+  readonly rootSize: string | undefined;
+}
+
+/**
+ * The one door that every change of an instance's config in force passes: create, copy, update, restore, change of a
+ * profile. It works on the merged result and runs in the transaction that stores it. Throws "invalid-argument".
+ */
+export async function checkInstance(reader: Reader, local: Local): Promise<CheckedInstance> {
+  checkDescription(local.description);
+  checkConfig(local.config);
+  checkDevices(local.devices);
+  if (new Set(local.profiles).size !== local.profiles.length)
+    throw new ApiError('invalid-argument', `Instance "${local.name}" lists a profile twice`);
+  const profiles = await loadProfiles(reader, local.project, local.profiles);
+  const expanded = expand(profiles, local);
+  checkConfig(expanded.config);
+  checkTogether(expanded.config);
+  checkExpandedDevices(expanded.devices, await loadDeviceFacts(reader));
+  const root = rootDevice(expanded.devices);
+  if (!root) {
+    const message = `Instance "${local.name}" has no root disk: add a disk device with path "/" and a pool, for example to profile "default"`;
+    throw new ApiError('invalid-argument', message);
+  }
+  return { ...expanded, pool: root[1]['pool'] ?? '', rootSize: root[1]['size'] };
+}
+
+/** Throws "invalid-argument" for a profile that no instance could have. */
+export async function checkProfile(
+  reader: Reader,
+  profile: Pick<ProfileRecord, 'description' | 'config' | 'devices'>,
+): Promise<void> {
+  checkDescription(profile.description);
+  checkConfig(profile.config, 'profile');
+  checkExpandedDevices(profile.devices, await loadDeviceFacts(reader));
+}
+
+/** Config and devices in force, without checks; profiles that are gone are left out. */
+export async function expandInstance(
+  reader: Reader,
+  local: Pick<Local, 'project' | 'config' | 'devices' | 'profiles'>,
+): Promise<Expanded> {
+  const found: ProfileRecord[] = [];
+  for (const name of local.profiles) {
+    const profile = await findProfile(reader, local.project, name);
+    if (profile) found.push(profile);
+  }
+  return expand(found, local);
+}
+
+export async function loadDeviceFacts(reader: Reader): Promise<DeviceFacts> {
+  const pools = await reader.all<{ name: string }>('SELECT name FROM storage_pools WHERE ready = 1');
+  const networks = await reader.all<{ id: number; name: string; type: string }>('SELECT id, name, type FROM networks');
+  const configs = networks.length === 0 ? new Map<number, ConfigMap>() : await loadConfigs(reader, networkConfig);
+  return {
+    pools: new Set(pools.map(pool => pool.name)),
+    networks: new Map(networks.map(({ id, name, type }) => [name, { type, config: configs.get(id) ?? {} }])),
+  };
+}
+
+async function loadProfiles(reader: Reader, project: string, names: readonly string[]): Promise<ProfileRecord[]> {
+  const profiles: ProfileRecord[] = [];
+  for (const name of names) {
+    const profile = await findProfile(reader, project, name);
+    if (!profile) throw new ApiError('invalid-argument', `Profile "${name}" does not exist in project "${project}"`);
+    profiles.push(profile);
+  }
+  return profiles;
+}
+
+function checkDescription(description: string): void {
+  if (description.length > 4096) throw new ApiError('invalid-argument', 'Invalid "description": is too long');
+  if (hasControlCharacters(description))
+    throw new ApiError('invalid-argument', 'Invalid "description": must not hold line breaks or control characters');
+}
+
+function checkTogether(config: ConfigMap): void {
+  const set = (key: string): boolean => effectiveBoolean(instanceKeys, config, key);
+  if (set('security.privileged') && set('security.idmap.isolated'))
+    throw new ApiError(
+      'invalid-argument',
+      'Config key "security.idmap.isolated" cannot be set with "security.privileged"',
+    );
+  for (const key of ['security.idmap.base', 'security.idmap.size']) {
+    if (config[key] && !set('security.idmap.isolated'))
+      throw new ApiError('invalid-argument', `Config key "${key}" needs "security.idmap.isolated"`);
+  }
+}

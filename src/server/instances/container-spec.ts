@@ -1,0 +1,55 @@
+import path from 'node:path';
+import type { ConfigMap } from '#api/common.ts';
+import { effectiveBoolean } from '#base/config-schema.ts';
+import type { InstanceRecord } from '#server/database/instances.ts';
+import type { RuntimePart } from '../devices/device.ts';
+import { containerId } from '../paths.ts';
+import type { ContainerSpec, Idmap, ResourceLimits } from '../runtime/runtime.ts';
+import { instanceKeys } from './config-keys.ts';
+
+interface Parts {
+  readonly record: Pick<InstanceRecord, 'project' | 'name' | 'architecture'>;
+  /** expanded */
+  readonly config: ConfigMap;
+  /** top folder of the root volume */
+  readonly volumeFolder: string;
+  readonly idmap: Idmap | undefined;
+  readonly devices: readonly RuntimePart[];
+  readonly limits: ResourceLimits;
+}
+
+/** All that the runtime needs to start an instance. */
+export function containerSpec({ record, config, volumeFolder, idmap, devices, limits }: Parts): ContainerSpec {
+  return {
+    id: containerId(record.project, record.name),
+    hostName: record.name,
+    architecture: record.architecture,
+    rootfs: path.join(volumeFolder, 'rootfs'),
+    idmap,
+    mounts: devices.flatMap(part => part.mounts),
+    nics: devices.flatMap(part => part.nics),
+    environment: withPrefix(config, 'environment.'),
+    limits,
+    nesting: effectiveBoolean(instanceKeys, config, 'security.nesting'),
+    rawConfig: rawConfig(config),
+  };
+}
+
+/** liblxc lines for keys that map one to one, and those of raw.lxc after them so that they win. */
+function rawConfig(config: ConfigMap): string {
+  const lines = Object.entries(withPrefix(config, 'limits.kernel.')).map(
+    ([name, value]) => `lxc.prlimit.${name} = ${value}`,
+  );
+  for (const [name, value] of Object.entries(withPrefix(config, 'linux.sysctl.')))
+    lines.push(`lxc.sysctl.${name} = ${value}`);
+  const raw = config['raw.lxc']?.trim();
+  return [...lines, ...(raw ? [raw] : [])].join('\n');
+}
+
+function withPrefix(config: ConfigMap, prefix: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(config).flatMap(([key, value]) =>
+      key.startsWith(prefix) && value !== '' ? [[key.slice(prefix.length), value] as const] : [],
+    ),
+  );
+}

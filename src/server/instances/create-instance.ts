@@ -1,0 +1,184 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { InstancesPost } from '#api/instance.ts';
+import { faultPoint } from '#base/fault-point.ts';
+import type { HeldLock } from '#base/keyed-lock.ts';
+import { Revert } from '#base/revert.ts';
+import { deleteInstanceRow, insertInstance, type InstanceRecord, updateInstance } from '#server/database/instances.ts';
+import { insertSnapshot } from '#server/database/snapshots.ts';
+import { emitLifecycle } from '#server/events/event-bus.ts';
+import { unpackImage } from '../images/unpack.ts';
+import type { OperationContext } from '../operations/operation.ts';
+import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
+import { type Origin, type PlannedInstance, planInstance } from './new-instance.ts';
+import type { Plan } from './plan.ts';
+import { limitRoot, linkRoot, rootPool, rootVolume, unlinkRoot } from './root-volume.ts';
+import { startHeld } from './start-instance.ts';
+import { holdInstance } from './status.ts';
+
+/** An instance whose name is taken and whose content is not there yet: `finish` makes it, `abandon` gives it up. */
+export interface BegunInstance {
+  readonly record: InstanceRecord;
+  finish(context: ActionContext & Partial<Pick<OperationContext, 'update'>>): Promise<void>;
+  abandon(): Promise<void>;
+}
+
+/** What creating would do. */
+export async function planCreate(
+  services: Pick<InstanceServices, 'database'>,
+  project: string,
+  request: InstancesPost,
+): Promise<Plan> {
+  const planned = await services.database.read(reader => planInstance(reader, project, request));
+  return planOf(planned, request.start === true);
+}
+
+/**
+ * Takes the name: checks the request and inserts the row, not ready. From here on an instance that does not get
+ * finished, or whose daemon dies, is deleted.
+ */
+export async function beginInstance(
+  services: InstanceServices,
+  project: string,
+  request: InstancesPost,
+): Promise<BegunInstance> {
+  let held: HeldLock | undefined;
+  try {
+    const { record, planned } = await services.database.write(async tx => {
+      const planned = await planInstance(tx, project, request);
+      return { planned, record: await insertInstance(tx, planned.row) };
+    });
+    // Nobody else can want this lock for long: the row is new in the very transaction before.
+    const lock = (held = await holdInstance(services.locks, project, record.name, 'create'));
+    await faultPoint(planned.origin.kind === 'copy' ? 'copy.after-row' : 'create.after-row');
+    return {
+      record,
+      async finish(context) {
+        try {
+          await fillInstance(services, record, planned, context);
+          if (request.start) await startNew(services, record, context);
+        } finally {
+          lock.release();
+        }
+      },
+      async abandon() {
+        await services.database.write(tx => deleteInstanceRow(tx, record.id));
+        lock.release();
+      },
+    };
+  } catch (error) {
+    held?.release();
+    throw error;
+  }
+}
+
+/** Creates an instance from begin to end, for callers that need no operation. */
+export async function createInstance(
+  services: InstanceServices,
+  project: string,
+  request: InstancesPost,
+  context: ActionContext = {},
+): Promise<InstanceRecord> {
+  const begun = await beginInstance(services, project, request);
+  await begun.finish(context);
+  return begun.record;
+}
+
+async function fillInstance(
+  services: InstanceServices,
+  record: InstanceRecord,
+  { checked, origin }: PlannedInstance,
+  context: ActionContext & Partial<Pick<OperationContext, 'update'>>,
+): Promise<void> {
+  const word = origin.kind === 'copy' ? 'copy' : 'create';
+  await using revert = new Revert(services.log);
+  revert.add('inserting the row', () => services.database.write(tx => deleteInstanceRow(tx, record.id)));
+  context.signal?.throwIfAborted();
+
+  const pool = rootPool(services, record);
+  revert.add('creating the root volume', () => pool.deleteVolume(rootVolume(record)));
+  await createRoot(services, record, origin, context);
+  if (checked.rootSize) await limitRoot(services, record, checked.rootSize);
+  await faultPoint(`${word}.after-volume`);
+
+  revert.add('linking the root volume', () => unlinkRoot(services, record));
+  await linkRoot(services, record);
+  if (word === 'create') await faultPoint('create.after-link');
+
+  context.signal?.throwIfAborted();
+  await services.database.write(async tx => {
+    for (const snapshot of origin.kind === 'copy' ? origin.snapshots : [])
+      await insertSnapshot(tx, { ...snapshot, instanceId: record.id });
+    await updateInstance(tx, record, { ready: true });
+  });
+  revert.commit();
+  await faultPoint(`${word}.after-ready`);
+  emitLifecycle(services.events, 'instance-created', instancePath(record.name), {
+    project: record.project,
+    context: { type: 'container', 'storage-pool': record.pool },
+    ...(context.requestor && { requestor: context.requestor }),
+  });
+}
+
+/** Makes the root volume; what a failure leaves of it is the caller's to delete. */
+async function createRoot(
+  services: InstanceServices,
+  record: InstanceRecord,
+  origin: Origin,
+  { signal, update }: ActionContext & Partial<Pick<OperationContext, 'update'>>,
+): Promise<void> {
+  const pool = rootPool(services, record);
+  const volume = rootVolume(record);
+  switch (origin.kind) {
+    case 'none':
+      await pool.createVolume(volume);
+      await pool.withMounted(volume, folder => mkdir(path.join(folder, 'rootfs'), { mode: 0o755 }));
+      return;
+    case 'image':
+      await pool.createFromImage(volume, origin.image.fingerprint, folder =>
+        unpackImage(services, origin.image, folder, {
+          ...(signal && { signal }),
+          onProgress: text => update?.({ create_instance_from_image_unpack_progress: text }),
+        }),
+      );
+      return;
+    case 'copy': {
+      const source = rootVolume(origin.instance);
+      const content = origin.snapshot ? { volume: source, name: origin.snapshot.name } : source;
+      await pool.copyVolume({ pool: rootPool(services, origin.instance), content }, volume, {
+        snapshots: origin.snapshots.map(snapshot => snapshot.name),
+        ...(signal && { signal }),
+      });
+    }
+  }
+}
+
+/** The instance stays, stopped, when it cannot start: its creation has been told. */
+async function startNew(services: InstanceServices, record: InstanceRecord, context: ActionContext): Promise<void> {
+  await startHeld(services, record.project, record.name, context);
+  emitLifecycle(services.events, 'instance-started', instancePath(record.name), {
+    project: record.project,
+    ...(context.requestor && { requestor: context.requestor }),
+  });
+}
+
+function planOf({ row, checked, origin }: PlannedInstance, start: boolean): Plan {
+  const object = `instance "${row.name}"`;
+  const from = {
+    none: () => 'empty',
+    image: () => `from image ${origin.kind === 'image' ? origin.image.fingerprint.slice(0, 12) : ''}`,
+    copy: () =>
+      origin.kind === 'copy'
+        ? `from instance "${origin.instance.name}" with ${String(origin.snapshots.length)} snapshots`
+        : '',
+  }[origin.kind]();
+  return [
+    { action: 'create', object, detail: `${from}, profiles ${row.profiles.join(', ') || '(none)'}` },
+    {
+      action: 'create',
+      object: `volume "${row.name}"`,
+      detail: `in storage pool "${row.pool}"${checked.rootSize ? `, at most ${checked.rootSize}` : ''}`,
+    },
+    ...(start ? [{ action: 'start', object, detail: '' } as const] : []),
+  ];
+}

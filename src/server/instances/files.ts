@@ -1,0 +1,145 @@
+import type { Readable } from 'node:stream';
+import { invalid } from '#api/error.ts';
+import type { Requestor } from '#api/event.ts';
+import { emitLifecycle } from '../events/event-bus.ts';
+import type { FileEntry, FileOwner, FileServer, FilesTarget } from '../runtime/runtime.ts';
+import type { Services } from '../services.ts';
+
+type Uses = Pick<Services, 'runtime' | 'events'>;
+
+/** An instance whose root volume is mounted for as long as this is held. */
+export interface FilesInstance extends FilesTarget, AsyncDisposable {
+  readonly project: string;
+  readonly name: string;
+}
+
+/** What is at a path: a file's content comes as a stream, whose end lets go of the instance. */
+export type FoundFile =
+  | { readonly kind: 'file'; readonly entry: FileEntry; readonly content: Readable }
+  | { readonly kind: 'directory'; readonly entry: FileEntry; readonly names: readonly string[] }
+  | { readonly kind: 'symlink'; readonly entry: FileEntry; readonly target: string };
+
+export interface FileUpload {
+  readonly kind: 'file' | 'directory' | 'symlink';
+  readonly owner: Partial<FileOwner>;
+  readonly append: boolean;
+  /** the file's content or the link's target */
+  readonly content: Readable;
+}
+
+/** Longest target of a link (PATH_MAX of Linux). */
+const longestTarget = 4096;
+
+/** What stat says without following a link in the last part of the path. */
+export async function statFile(services: Uses, instance: FilesInstance, path: string): Promise<FileEntry> {
+  return await withFiles(services, instance, async server => checkKind(path, await server.stat(absolute(path))));
+}
+
+export async function getFile(
+  services: Uses,
+  instance: FilesInstance,
+  path: string,
+  requestor?: Requestor,
+): Promise<FoundFile> {
+  const found = await withFiles(services, instance, server => find(server, absolute(path)), stillRead);
+  tell(services, 'instance-file-retrieved', instance, path, requestor);
+  return found;
+}
+
+/** The stream whose end a result still needs the instance for. */
+function stillRead(found: FoundFile): Readable | undefined {
+  return found.kind === 'file' ? found.content : undefined;
+}
+
+/** Opens the files of an instance for some work and lets go of both afterwards, or when what it gave is read. */
+async function withFiles<T>(
+  services: Uses,
+  instance: FilesInstance,
+  work: (server: FileServer) => Promise<T>,
+  until: (result: T) => Readable | undefined = () => undefined,
+): Promise<T> {
+  let server: FileServer | undefined;
+  const release = async (): Promise<void> => {
+    await server?.close();
+    await instance[Symbol.asyncDispose]();
+  };
+  let reading: Readable | undefined;
+  try {
+    server = await services.runtime.files(instance);
+    const result = await work(server);
+    reading = until(result);
+    reading?.once('close', () => void release());
+    return result;
+  } finally {
+    if (!reading) await release();
+  }
+}
+
+async function find(server: FileServer, path: string): Promise<FoundFile> {
+  const entry = checkKind(path, await server.stat(path));
+  if (entry.kind === 'directory') return { kind: 'directory', entry, names: await server.list(path) };
+  if (entry.kind === 'symlink') return { kind: 'symlink', entry, target: await server.readLink(path) };
+  const { entry: opened, stream } = await server.read(path);
+  return { kind: 'file', entry: opened, content: stream };
+}
+
+export async function putFile(
+  services: Uses,
+  instance: FilesInstance,
+  path: string,
+  upload: FileUpload,
+  requestor?: Requestor,
+): Promise<void> {
+  const place = absolute(path);
+  await withFiles(services, instance, async server => {
+    if (upload.kind === 'directory') await server.makeDirectory(place, upload.owner);
+    else if (upload.kind === 'symlink') await server.makeLink(place, await readTarget(upload.content));
+    else await server.write(place, upload.content, upload.owner, upload.append);
+  });
+  tell(services, 'instance-file-pushed', instance, path, requestor);
+}
+
+/** Deletes a file, a link or an empty directory. */
+export async function deleteFile(
+  services: Uses,
+  instance: FilesInstance,
+  path: string,
+  requestor?: Requestor,
+): Promise<void> {
+  await withFiles(services, instance, server => server.remove(absolute(path)));
+  tell(services, 'instance-file-deleted', instance, path, requestor);
+}
+
+/** Clients may leave out the slash at the beginning. */
+function absolute(path: string): string {
+  if (path === '') throw invalid('path', 'must not be empty');
+  if (path.includes('\0')) throw invalid('path', 'must not hold NUL');
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+function checkKind(path: string, entry: FileEntry): FileEntry {
+  if (entry.kind === 'other') throw invalid('path', `"${path}" is a device, socket or pipe`);
+  return entry;
+}
+
+async function readTarget(content: Readable): Promise<string> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of content) {
+    parts.push(part as Buffer);
+    length += (part as Buffer).length;
+    if (length >= longestTarget)
+      throw invalid('content', `a link's target has less than ${String(longestTarget)} bytes`);
+  }
+  const target = Buffer.concat(parts).toString();
+  if (target === '' || target.includes('\0')) throw invalid('content', "a link's target must not be empty or hold NUL");
+  return target;
+}
+
+function tell(services: Uses, action: string, instance: FilesInstance, file: string, requestor?: Requestor): void {
+  emitLifecycle(services.events, action, `/1.0/instances/${instance.name}`, {
+    project: instance.project,
+    context: { file },
+    ...(requestor && { requestor }),
+  });
+}

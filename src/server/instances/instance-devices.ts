@@ -1,0 +1,105 @@
+import type { ConfigMap, DevicesMap } from '#api/common.ts';
+import type { Revert } from '#base/revert.ts';
+import type { InstanceRecord } from '#server/database/instances.ts';
+import type { DeviceContext, RuntimePart } from '../devices/device.ts';
+import { deviceType, volatileOf } from '../devices/devices.ts';
+import { containerId } from '../paths.ts';
+import type { InstanceServices } from './instance-services.ts';
+
+type Uses = Pick<InstanceServices, 'networks' | 'runtime' | 'log'>;
+type Owner = Pick<InstanceRecord, 'project' | 'name'>;
+
+/** Starts devices in order of their names; what they add goes into the container's spec. */
+export async function startDevices(
+  services: Uses,
+  owner: Owner,
+  devices: DevicesMap,
+  config: ConfigMap,
+  revert: Revert,
+): Promise<readonly RuntimePart[]> {
+  const parts: RuntimePart[] = [];
+  for (const [name, options] of Object.entries(devices).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const context = contextOf(services, owner, name, options, config);
+    const type = deviceType(name, options);
+    revert.add(`starting device "${name}"`, () => type.stop(context));
+    parts.push(await type.start(context));
+  }
+  return parts;
+}
+
+/** Stops devices; one that fails is logged and does not hold up the others. */
+export async function stopDevices(services: Uses, owner: Owner, devices: DevicesMap, config: ConfigMap): Promise<void> {
+  for (const [name, options] of Object.entries(devices)) {
+    try {
+      await deviceType(name, options).stop(contextOf(services, owner, name, options, config));
+    } catch (error) {
+      services.log.error('Failed stopping a device', { instance: owner.name, device: name, error });
+    }
+  }
+}
+
+/** Devices that are new, gone or different between two sets of expanded devices. */
+export function changedDevices(before: DevicesMap, after: DevicesMap): { gone: DevicesMap; added: DevicesMap } {
+  const differs = (name: string): boolean => sorted(before[name]) !== sorted(after[name]);
+  const pick = (devices: DevicesMap): DevicesMap =>
+    Object.fromEntries(Object.entries(devices).filter(([name, options]) => differs(name) && options['path'] !== '/'));
+  return { gone: pick(before), added: pick(after) };
+}
+
+/** Plugs devices into a running container, with undo. */
+export async function attachDevices(
+  services: Uses,
+  owner: Owner,
+  devices: DevicesMap,
+  config: ConfigMap,
+  revert: Revert,
+): Promise<void> {
+  const id = containerId(owner.project, owner.name);
+  for (const part of await startDevices(services, owner, devices, config, revert)) {
+    for (const nic of part.nics) {
+      await services.runtime.attachNic(id, nic);
+      revert.add(`attaching link "${nic.name}"`, () => services.runtime.detachNic(id, nic.hostName));
+    }
+    for (const mount of part.mounts) {
+      await services.runtime.attachMount(id, mount);
+      revert.add(`mounting "${mount.target}"`, () => services.runtime.detachMount(id, mount.target));
+    }
+  }
+}
+
+/** Unplugs devices from a running container and stops them. */
+export async function detachDevices(
+  services: Uses,
+  owner: Owner,
+  devices: DevicesMap,
+  config: ConfigMap,
+): Promise<void> {
+  const id = containerId(owner.project, owner.name);
+  for (const [name, options] of Object.entries(devices)) {
+    const hostName = volatileOf(config, name)['host_name'];
+    if (options['type'] === 'nic' && hostName) await services.runtime.detachNic(id, hostName);
+    if (options['type'] === 'disk' && options['path']) await services.runtime.detachMount(id, options['path']);
+  }
+  await stopDevices(services, owner, devices, config);
+}
+
+function contextOf(
+  services: Uses,
+  owner: Owner,
+  name: string,
+  options: DevicesMap[string],
+  config: ConfigMap,
+): DeviceContext {
+  return {
+    services,
+    instance: containerId(owner.project, owner.name),
+    hostName: owner.name,
+    name,
+    options,
+    volatile: volatileOf(config, name),
+  };
+}
+
+function sorted(options: DevicesMap[string] | undefined): string {
+  return JSON.stringify(options && Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

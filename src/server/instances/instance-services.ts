@@ -1,0 +1,19 @@
+import type { Requestor } from '#api/event.ts';
+import type { Services } from '../services.ts';
+
+/** What actions on an instance use of the daemon. */
+export type InstanceServices = Pick<
+  Services,
+  'database' | 'pools' | 'networks' | 'runtime' | 'events' | 'locks' | 'paths' | 'control' | 'log'
+>;
+
+/** On whose behalf an action runs, and until when. */
+export interface ActionContext {
+  readonly signal?: AbortSignal;
+  readonly requestor?: Requestor;
+}
+
+/** URL path of an instance. */
+export function instancePath(name: string): string {
+  return `/1.0/instances/${encodeURIComponent(name)}`;
+}

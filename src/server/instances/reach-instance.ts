@@ -1,0 +1,60 @@
+import path from 'node:path';
+import type { ConfigMap } from '#api/common.ts';
+import { getInstance, type InstanceRecord } from '#server/database/instances.ts';
+import { containerId } from '../paths.ts';
+import type { Idmap } from '../runtime/runtime.ts';
+import type { Services } from '../services.ts';
+import { expandInstance } from './check-instance.ts';
+import type { ExecInstance } from './exec.ts';
+import type { FilesInstance } from './files.ts';
+import { idmapOf, keptIdmap } from './idmap.ts';
+import { mountRoot, unmountRoot } from './root-volume.ts';
+
+/** The instance as those who work inside it need it; "not-found" when there is none. */
+export async function reachInstance(
+  services: Pick<Services, 'database'>,
+  project: string,
+  name: string,
+): Promise<ExecInstance> {
+  return (await load(services, project, name)).instance;
+}
+
+/** The same with its root volume mounted until it is disposed of. */
+export async function reachFiles(
+  services: Pick<Services, 'database' | 'pools' | 'paths'>,
+  project: string,
+  name: string,
+): Promise<FilesInstance> {
+  const { record, instance } = await load(services, project, name);
+  const { id, config } = instance;
+  const folder = await mountRoot(services, record);
+  let mounted = true;
+  return {
+    project,
+    name,
+    id,
+    rootfs: path.join(folder, 'rootfs'),
+    idmap: idmapFor(record.config, config),
+    [Symbol.asyncDispose]: async () => {
+      if (mounted) await unmountRoot(services, record);
+      mounted = false;
+    },
+  };
+}
+
+/** The map of the last start; before the first one that which it will get. */
+function idmapFor(local: ConfigMap, expanded: ConfigMap): Idmap | undefined {
+  return local['volatile.idmap.next'] === undefined ? idmapOf(expanded, []) : keptIdmap(local);
+}
+
+async function load(
+  services: Pick<Services, 'database'>,
+  project: string,
+  name: string,
+): Promise<{ record: InstanceRecord; instance: ExecInstance }> {
+  return await services.database.read(async reader => {
+    const record = await getInstance(reader, project, name);
+    const { config } = await expandInstance(reader, record);
+    return { record, instance: { project, name, id: containerId(project, name), config } };
+  });
+}

@@ -1,0 +1,92 @@
+import type { ConfigMap } from '#api/common.ts';
+import { ApiError } from '#api/error.ts';
+import { faultPoint } from '#base/fault-point.ts';
+import type { Reader } from '#server/database/database.ts';
+import { getInstance, type InstanceRecord, patchInstanceConfig, updateInstance } from '#server/database/instances.ts';
+import type { SnapshotRecord } from '#server/database/snapshots.ts';
+import { emitLifecycle } from '#server/events/event-bus.ts';
+import { missingVolatile } from '../devices/devices.ts';
+import { containerId } from '../paths.ts';
+import { checkInstance, type CheckedInstance } from './check-instance.ts';
+import { idmapOf, idmapVolatile } from './idmap.ts';
+import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
+import { limitRoot, rootPool, rootVolume } from './root-volume.ts';
+import { getReadySnapshot } from './snapshots.ts';
+import { isolatedRanges, startHeld } from './start-instance.ts';
+import { assertAllowed, holdInstance } from './status.ts';
+import { endContainer, releaseHeld } from './stop-instance.ts';
+
+/** Kept while a restore is under way, so that a daemon that dies in it finishes it at its next start. */
+export const restoreMark = 'volatile.restore.snapshot';
+
+/** Puts content and config of a snapshot in the instance's place; one that runs is stopped and started again. */
+export async function restoreSnapshot(
+  services: InstanceServices,
+  project: string,
+  instance: string,
+  name: string,
+  context: ActionContext = {},
+): Promise<void> {
+  using _lock = await holdInstance(services.locks, project, instance, 'restore', context.signal);
+  const id = containerId(project, instance);
+  const record = await services.database.read(async reader => {
+    const record = await getInstance(reader, project, instance);
+    assertAllowed(instance, record.ready, services.runtime.status(id), 'restore');
+    await checkRestored(reader, record, await getReadySnapshot(reader, record.id, name));
+    return record;
+  });
+  const ran = services.runtime.status(id) !== 'stopped';
+  if (ran) {
+    await endContainer(services, record, { force: true, timeoutMs: undefined }, context);
+    await releaseHeld(services, record);
+  }
+  await services.database.write(tx => patchInstanceConfig(tx, record.id, { [restoreMark]: name }));
+  await faultPoint('restore.after-mark');
+  await finishRestore(services, record, name);
+  emitLifecycle(services.events, 'instance-restored', instancePath(instance), {
+    project,
+    context: { snapshot: name },
+    ...(context.requestor && { requestor: context.requestor }),
+  });
+  if (ran) await startHeld(services, project, instance, context);
+}
+
+/** The steps after the mark; they may be done twice. */
+export async function finishRestore(services: InstanceServices, record: InstanceRecord, name: string): Promise<void> {
+  const pool = rootPool(services, record);
+  await pool.restoreSnapshot({ volume: rootVolume(record), name });
+  await faultPoint('restore.after-volume');
+  const rootSize = await services.database.write(async tx => {
+    const current = await getInstance(tx, record.project, record.name);
+    const snapshot = await getReadySnapshot(tx, record.id, name);
+    const { config, devices, expanded } = await checkRestored(tx, current, snapshot);
+    const idmap = idmapVolatile(idmapOf(expanded.config, await isolatedRanges(tx, record.id)));
+    const { architecture, ephemeral, profiles } = snapshot;
+    const kept = { ...config, ...idmap, ...missingVolatile(expanded.devices, config) };
+    const { [restoreMark]: _done, ...after } = kept as Record<string, string>;
+    await updateInstance(tx, record, { architecture, ephemeral, profiles, devices, config: after });
+    return expanded.rootSize;
+  });
+  await limitRoot(services, record, rootSize);
+  await faultPoint('restore.after-write');
+}
+
+/** The snapshot's config with the instance's own volatile values, checked as every change is. */
+async function checkRestored(
+  reader: Reader,
+  record: InstanceRecord,
+  { config, devices, profiles }: SnapshotRecord,
+): Promise<{ config: ConfigMap; devices: SnapshotRecord['devices']; expanded: CheckedInstance }> {
+  const isVolatile = ([key]: readonly [string, string]): boolean => key.startsWith('volatile.');
+  const merged = Object.fromEntries([
+    ...Object.entries(config).filter(entry => !isVolatile(entry)),
+    ...Object.entries(record.config).filter(isVolatile),
+  ]);
+  const expanded = await checkInstance(reader, { ...record, config: merged, devices, profiles });
+  if (expanded.pool !== record.pool)
+    throw new ApiError(
+      'failed-precondition',
+      `Cannot restore the snapshot: its root disk was in storage pool "${expanded.pool}"`,
+    );
+  return { config: merged, devices, expanded };
+}

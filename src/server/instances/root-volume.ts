@@ -1,0 +1,51 @@
+import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
+import path from 'node:path';
+import { parseSize } from '#base/units.ts';
+import type { Pool } from '#storage/pool.ts';
+import type { Volume } from '#storage/driver.ts';
+import type { InstanceRecord } from '#server/database/instances.ts';
+import { containerId } from '../paths.ts';
+import type { InstanceServices } from './instance-services.ts';
+
+type Owner = Pick<InstanceRecord, 'project' | 'name' | 'pool'>;
+type Uses = Pick<InstanceServices, 'pools' | 'paths'>;
+
+/** The volume that holds an instance's root file system, in the folder "rootfs", and its metadata beside it. */
+export function rootVolume({ project, name }: Pick<Owner, 'project' | 'name'>): Volume {
+  return { kind: 'container', name: containerId(project, name) };
+}
+
+export function rootPool(services: Uses, { pool }: Pick<Owner, 'pool'>): Pool {
+  return services.pools.get(pool);
+}
+
+/** Mounts the root volume and returns its top folder. */
+export async function mountRoot(services: Uses, owner: Owner): Promise<string> {
+  return await rootPool(services, owner).mountVolume(rootVolume(owner));
+}
+
+export async function unmountRoot(services: Uses, owner: Owner): Promise<void> {
+  await rootPool(services, owner).unmountVolume(rootVolume(owner));
+}
+
+/** Applies the size of the root disk; undefined lifts the limit. */
+export async function limitRoot(services: Uses, owner: Owner, size: string | undefined): Promise<void> {
+  await rootPool(services, owner).setQuota(rootVolume(owner), size ? parseSize(size) : undefined);
+}
+
+/** Links containers/ID to the volume's folder, where tools look for it; heals a link that is wrong. */
+export async function linkRoot(services: Uses, owner: Owner): Promise<void> {
+  const link = services.paths.container(containerId(owner.project, owner.name));
+  const target = path.join(services.paths.pool(owner.pool), 'containers', containerId(owner.project, owner.name));
+  if ((await readlink(link).catch(() => undefined)) === target) return;
+  await mkdir(path.dirname(link), { recursive: true, mode: 0o711 });
+  const fresh = `${link}.new`;
+  await rm(fresh, { force: true });
+  await symlink(target, fresh);
+  await rename(fresh, link);
+}
+
+/** Succeeds when there is no link. */
+export async function unlinkRoot(services: Pick<Uses, 'paths'>, owner: Pick<Owner, 'project' | 'name'>): Promise<void> {
+  await rm(services.paths.container(containerId(owner.project, owner.name)), { force: true });
+}

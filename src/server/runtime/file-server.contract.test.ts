@@ -1,0 +1,270 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { silentLog } from '#base/log.ts';
+import { FileServers, type FilesPlace } from './file-servers.ts';
+import type { FileServer } from './runtime.ts';
+import { createTinyRootfs, startTinyContainer, testIdmap, type TinyContainer } from './testing/tiny-container.ts';
+
+const mebibyte = 2 ** 20;
+const folder = mkdtempSync('/var/tmp/file-server-');
+const image = path.join(folder, 'image');
+const pool = path.join(folder, 'pool');
+const corePattern = '/proc/sys/kernel/core_pattern';
+const servers = new FileServers(silentLog, { idleMs: 50 });
+let container: TinyContainer;
+const places = new Map<string, FilesPlace>();
+
+beforeAll(() => {
+  container = startTinyContainer();
+  execFileSync('truncate', ['-s', '200M', image]);
+  execFileSync('mkfs.btrfs', ['-q', image]);
+  mkdirSync(pool);
+  execFileSync('mount', ['-o', 'loop', image, pool]);
+  const stopped = ['ext4', 'btrfs'].map(kind => {
+    const rootfs = path.join(kind === 'btrfs' ? pool : folder, `rootfs-${kind}`);
+    createTinyRootfs(rootfs);
+    const place: FilesPlace = { id: kind, rootfs, idmap: testIdmap, running: undefined };
+    return [`stopped, on ${kind}`, place] as const;
+  });
+  const { id, rootfs, target } = container;
+  const all: (readonly [string, FilesPlace])[] = [
+    ['running', { id, rootfs, idmap: testIdmap, running: target }],
+    ...stopped,
+  ];
+  for (const [name, place] of all) places.set(name, place);
+  for (const place of places.values()) plantTraps(place.rootfs);
+});
+
+afterAll(async () => {
+  await servers.close();
+  container[Symbol.dispose]();
+  execFileSync('umount', [pool]);
+  rmSync(folder, { recursive: true });
+});
+
+/** What a hostile guest would put in its own tree. */
+function plantTraps(rootfs: string): void {
+  const traps = path.join(rootfs, 'traps');
+  mkdirSync(traps);
+  symlinkSync(container.secret, path.join(traps, 'absolute'));
+  symlinkSync(`../../../../../../../../..${container.secret}`, path.join(traps, 'upwards'));
+  symlinkSync('/proc/1/root', path.join(traps, 'magic'));
+  symlinkSync('loop', path.join(traps, 'loop'));
+  execFileSync('mkfifo', [path.join(traps, 'fifo')]);
+  execFileSync('mknod', [path.join(traps, 'null'), 'c', '1', '3']);
+  execFileSync('mknod', [path.join(traps, 'disk'), 'b', '7', '0']);
+}
+
+async function text(stream: Readable): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of stream) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString();
+}
+
+const from = (content: string): Readable => Readable.from([Buffer.from(content)]);
+
+describe.each(['running', 'stopped, on ext4', 'stopped, on btrfs'])('files of an instance that is %s', name => {
+  let files: FileServer;
+  let rootfs: string;
+  beforeAll(async () => {
+    const place = places.get(name);
+    if (!place) throw new Error(`No place ${name}`);
+    rootfs = place.rootfs;
+    files = await servers.open(place);
+  });
+  afterAll(async () => await files.close());
+  afterEach(() => {
+    expect(readdirSync(path.join(rootfs, 'root')).filter(entry => entry.startsWith('.new-'))).toEqual([]);
+  });
+
+  test('a new file is whole and has the owner and mode asked for, on disk too', async () => {
+    await files.write('/root/new', from('content'), { uid: 1000, gid: 1001, mode: 0o640 });
+    const { entry, stream } = await files.read('/root/new');
+    expect(entry).toMatchObject({ kind: 'file', uid: 1000, gid: 1001, mode: 0o640, size: 7 });
+    expect(await text(stream)).toBe('content');
+    const { uid, gid } = lstatSync(path.join(rootfs, 'root/new'));
+    expect({ uid, gid }).toEqual({ uid: 1000, gid: 1001 });
+  });
+
+  test('writing again keeps owner and mode that nobody gives', async () => {
+    await files.write('/root/new', from('other'), { gid: 5 });
+    expect(await files.stat('/root/new')).toMatchObject({ uid: 1000, gid: 5, mode: 0o640, size: 5 });
+    await files.write('/root/new', from(' more'), {}, true);
+    expect(await text((await files.read('/root/new')).stream)).toBe('other more');
+    await files.write('/root/plain', from(''), {});
+    expect(await files.stat('/root/plain')).toMatchObject({ uid: 0, gid: 0, mode: 0o644, size: 0 });
+  });
+
+  test('a write that breaks off changes nothing', async () => {
+    const broken = Readable.from(
+      (async function* () {
+        yield Buffer.alloc(100_000, 'x');
+        await delay(10);
+        throw new Error('the client went away');
+      })(),
+    );
+    await expect(files.write('/root/new', broken, {})).rejects.toThrow('went away');
+    await delay(50);
+    expect(await text((await files.read('/root/new')).stream)).toBe('other more');
+  });
+
+  test('a link is written through, even when nothing is there yet', async () => {
+    await files.makeLink('/root/link', 'pointed');
+    await files.write('/root/link', from('through'), {});
+    expect(await files.readLink('/root/link')).toBe('pointed');
+    expect(await files.stat('/root/link')).toMatchObject({ kind: 'symlink' });
+    expect(await files.stat('/root/link', true)).toMatchObject({ kind: 'file', size: 7 });
+    expect(readFileSync(path.join(rootfs, 'root/pointed'), 'utf8')).toBe('through');
+    await expect(files.makeLink('/root/link', 'again')).rejects.toMatchObject({ code: 'already-exists' });
+  });
+
+  test('a directory is made once and listed', async () => {
+    await files.makeDirectory('/root/dir', { uid: 7, mode: 0o2750 });
+    await files.makeDirectory('/root/dir', {});
+    expect(await files.stat('/root/dir')).toMatchObject({ kind: 'directory', uid: 7, mode: 0o2750 });
+    for (const entry of ['b', 'a', 'ä']) await files.write(`/root/dir/${entry}`, from(''), {});
+    expect(await files.list('/root/dir')).toEqual(['a', 'b', 'ä']);
+    await expect(files.remove('/root/dir')).rejects.toMatchObject({ code: 'failed-precondition' });
+    await files.remove('/root/dir', true);
+    await expect(files.remove('/root/dir')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  test('many names come in parts', async () => {
+    mkdirSync(path.join(rootfs, 'root/many'));
+    const names = Array.from({ length: 3000 }, (_, n) => `${'n'.repeat(40)}${String(n).padStart(5, '0')}`);
+    for (const entry of names) writeFileSync(path.join(rootfs, 'root/many', entry), '');
+    expect(await files.list('/root/many')).toEqual(names);
+    await files.remove('/root/many', true);
+  });
+
+  test('removing a tree does not follow links out of it', async () => {
+    await files.makeDirectory('/root/tree', {});
+    await files.makeLink('/root/tree/up', '/etc');
+    await files.remove('/root/tree', true);
+    expect(await files.list('/etc')).toContain('passwd');
+  });
+
+  test('64 MiB go in and out unchanged', async () => {
+    const chunk = Buffer.alloc(mebibyte, createHash('sha256').update('seed').digest());
+    await files.write('/root/big', Readable.from(Array.from({ length: 64 }, () => chunk)), {});
+    const { stream } = await files.read('/root/big');
+    let bytes = 0;
+    for await (const part of stream) {
+      const at = bytes % mebibyte;
+      const { length } = part as Buffer;
+      if (at + length <= mebibyte) expect((part as Buffer).equals(chunk.subarray(at, at + length))).toBe(true);
+      bytes += length;
+    }
+    expect(bytes).toBe(64 * mebibyte);
+    await files.remove('/root/big');
+  });
+
+  test.each(['absolute', 'upwards'])('a link that leads %s finds nothing outside', async trap => {
+    await expect(files.read(`/traps/${trap}`)).rejects.toMatchObject({ code: 'not-found' });
+    await expect(files.write(`/traps/${trap}`, from('x'), {})).rejects.toMatchObject({ code: 'not-found' });
+    expect(readFileSync(container.secret, 'utf8')).toBe('secret of the host');
+  });
+
+  test.each(['fifo', 'null', 'disk'])('a %s is told apart and never opened', async trap => {
+    expect(await files.stat(`/traps/${trap}`)).toMatchObject({ kind: 'other' });
+    await expect(files.read(`/traps/${trap}`)).rejects.toMatchObject({ code: 'invalid-argument' });
+    await expect(files.write(`/traps/${trap}`, from('x'), {})).rejects.toMatchObject({ code: 'invalid-argument' });
+  });
+
+  test.each([
+    ['/proc/1/root/etc/passwd', /permission-denied|not-found/],
+    ['/proc/self/root/etc/passwd', /permission-denied|not-found/],
+    ['/traps/magic/etc/passwd', /permission-denied|not-found/],
+    ['/traps/loop', /permission-denied/],
+    ['/nowhere/at/all', /not-found/],
+    ['/etc/passwd/more', /not-found/],
+    ['/', /invalid-argument/],
+    ['/root/..', /invalid-argument/],
+    [`/root/${'n'.repeat(256)}`, /invalid-argument/],
+    ['/root/bad\0name', /invalid-argument/],
+  ])('reading and writing %j is refused', async (file, code) => {
+    await expect(files.read(file)).rejects.toMatchObject({ code: expect.stringMatching(code) as string });
+    await expect(files.write(file, from('x'), {})).rejects.toMatchObject({
+      code: expect.stringMatching(code) as string,
+    });
+  });
+
+  test("the host's settings are out of reach", async () => {
+    const before = readFileSync(corePattern, 'utf8');
+    await expect(files.write(corePattern, from('|/evil'), {})).rejects.toMatchObject({
+      code: expect.stringMatching(/permission-denied|not-found/) as string,
+    });
+    expect(readFileSync(corePattern, 'utf8')).toBe(before);
+  });
+});
+
+describe('the processes', () => {
+  const processes = (): string[] =>
+    readdirSync('/proc').filter(pid => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0files\0');
+      } catch {
+        return false;
+      }
+    });
+
+  test('are shared while in use, have no rights beyond files and end when idle', async () => {
+    const place = places.get('stopped, on btrfs');
+    if (!place) return;
+    const [one, two] = await Promise.all([servers.open(place), servers.open(place)]);
+    expect(processes()).toHaveLength(1);
+    const status = readFileSync(`/proc/${processes()[0] ?? ''}/status`, 'utf8');
+    expect(status).toMatch(/CapEff:\t000000000000001f\n/);
+    expect(status).toMatch(/Uid:\t1000000\t1000000\t1000000\t1000000\n/);
+    expect(readdirSync(`/proc/${processes()[0] ?? ''}/fd`)).toEqual(['0', '1', '2', '3', '4']);
+    await one.close();
+    await delay(100);
+    expect(processes()).toHaveLength(1);
+    await two.close();
+    await two.close();
+    await delay(200);
+    expect(processes()).toHaveLength(0);
+  });
+
+  test('one that was killed is replaced', async () => {
+    const place = places.get('running');
+    if (!place) return;
+    const files = await servers.open(place);
+    process.kill(Number(processes()[0]), 'SIGKILL');
+    await delay(50);
+    await expect(files.stat('/')).rejects.toMatchObject({ code: 'unavailable' });
+    await files.close();
+    const again = await servers.open(place);
+    expect(await again.stat('/')).toMatchObject({ kind: 'directory' });
+    await again.close();
+    await servers.release(place.id);
+    expect(processes()).toHaveLength(0);
+  });
+
+  test('an instance that stopped meanwhile is not served through its old init', async () => {
+    const place = places.get('running');
+    if (!place) return;
+    const before = await servers.open(place);
+    expect(await before.list('/proc')).toContain('1');
+    container.stop();
+    const after = await servers.open({ ...place, running: undefined });
+    expect(await after.list('/proc')).toEqual([]);
+    await after.close();
+    await expect(servers.open(place)).rejects.toMatchObject({ code: 'busy' });
+    await before.close();
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { renderConfig, type ConfigContext } from './lxc-config.ts';
+import type { ContainerSpec } from './runtime.ts';
+
+const context: ConfigContext = {
+  brand: 'lxd-like',
+  logFile: '/state/logs/web/lxc.log',
+  consoleFile: '/state/logs/web/console.log',
+  seccompPolicy: '/state/security/seccomp/containers',
+  postStopHook: ['/opt/my programs/ctr-ns', 'hook', '/state/run/web'],
+  unifiedCgroups: false,
+  limits: [
+    { controller: 'memory', version: 1, file: 'memory.limit_in_bytes', value: '1073741824' },
+    { controller: 'cpu', version: 2, file: 'cpu.max', value: '25000 100000' },
+  ],
+  exists: path => path === '/dev/fuse',
+};
+const spec: ContainerSpec = {
+  id: 'web',
+  hostName: 'web',
+  architecture: 'x86_64',
+  rootfs: '/pool/containers/web/rootfs',
+  idmap: { hostBase: 1_000_000, size: 65_536 },
+  mounts: [
+    {
+      source: '/srv/my files',
+      target: '/mnt/files',
+      kind: 'directory',
+      idmapped: true,
+      readOnly: true,
+      recursive: true,
+    },
+    { source: '/state/hosts', target: '/etc/hosts', kind: 'file', optional: true },
+  ],
+  nics: [
+    { hostName: 'veth1', bridge: 'br0', name: 'eth0', hardwareAddress: '00:16:3e:00:00:01', mtu: 1400 },
+    { hostName: 'veth2', name: 'eth1', hardwareAddress: '00:16:3e:00:00:02' },
+  ],
+  environment: { LANG: 'C.UTF-8' },
+  limits: {},
+  nesting: true,
+  rawConfig: 'lxc.init.cwd = /\n\n',
+};
+
+describe('renderConfig()', () => {
+  test('renders an unprivileged container whole', () => {
+    expect(renderConfig(spec, context)).toBe(`lxc.log.file = /state/logs/web/lxc.log
+lxc.log.level = warn
+lxc.console.buffer.size = auto
+lxc.console.size = auto
+lxc.console.rotate = 1
+lxc.console.logfile = /state/logs/web/console.log
+lxc.mount.auto = proc:rw sys:rw cgroup:mixed
+lxc.autodev = 1
+lxc.pty.max = 1024
+lxc.tty.max = 0
+lxc.uts.name = web
+lxc.arch = x86_64
+lxc.apparmor.profile = unconfined
+lxc.seccomp.profile = /state/security/seccomp/containers
+lxc.idmap = u 0 1000000 65536
+lxc.idmap = g 0 1000000 65536
+lxc.cgroup.dir.monitor = lxd-like.monitor.web
+lxc.cgroup.dir.container = lxd-like.payload.web
+lxc.cgroup.dir.monitor.pivot = lxd-like.pivot
+lxc.cgroup.memory.limit_in_bytes = 1073741824
+lxc.cgroup2.cpu.max = 25000 100000
+lxc.hook.version = 1
+lxc.hook.post-stop = '/opt/my programs/ctr-ns' hook /state/run/web
+lxc.rootfs.path = dir:/pool/containers/web/rootfs
+lxc.rootfs.options = idmap=container
+lxc.mount.entry = /dev/fuse dev/fuse none bind,create=file,optional 0 0
+lxc.mount.entry = proc dev/.lxc/proc proc create=dir,optional 0 0
+lxc.mount.entry = sys dev/.lxc/sys sysfs create=dir,optional 0 0
+lxc.mount.entry = /srv/my\\040files mnt/files none rbind,create=dir,ro,idmap=container 0 0
+lxc.mount.entry = /state/hosts etc/hosts none bind,create=file,optional 0 0
+lxc.environment = LANG=C.UTF-8
+lxc.net.0.type = veth
+lxc.net.0.link = br0
+lxc.net.0.veth.pair = veth1
+lxc.net.0.name = eth0
+lxc.net.0.hwaddr = 00:16:3e:00:00:01
+lxc.net.0.mtu = 1400
+lxc.net.0.flags = up
+lxc.net.1.type = veth
+lxc.net.1.veth.pair = veth2
+lxc.net.1.name = eth1
+lxc.net.1.hwaddr = 00:16:3e:00:00:02
+lxc.net.1.flags = up
+lxc.init.cwd = /
+`);
+  });
+  test('a privileged container keeps no id map and loses capabilities', () => {
+    const config = renderConfig({ ...spec, idmap: undefined, nics: [] }, context);
+    expect(config).not.toMatch(/idmap/);
+    expect(config).toMatch(/^lxc\.cap\.drop = sys_time sys_module sys_rawio mac_admin mac_override$/m);
+    expect(config).toMatch(/^lxc\.mount\.auto = proc:mixed sys:mixed cgroup:mixed$/m);
+    expect(config).toMatch(/^lxc\.net\.0\.type = empty$/m);
+  });
+  test.each([
+    ['a host name', { hostName: 'web\nlxc.idmap = u 0 0 1' }],
+    ['an environment variable', { environment: { A: '1\rlxc.include = /x' } }],
+    ['a mount', { mounts: [{ source: '/a\n/b', target: '/c', kind: 'file' as const }] }],
+    ['a NIC', { nics: [{ hostName: 'v', name: 'e\n', hardwareAddress: 'x' }] }],
+    ['raw lines', { rawConfig: 'lxc.init.cwd = \u0000' }],
+  ])('refuses a control character in %s', (_what, change) => {
+    expect(() => renderConfig({ ...spec, ...change }, context)).toThrow('control character');
+  });
+});

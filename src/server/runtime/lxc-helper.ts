@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { ApiError } from '#api/error.ts';
+import { installedPath } from '#base/install-root.ts';
+import { CommandError, runCommand } from '#base/run-command.ts';
+import { kernel } from '#native/kernel.ts';
+
+/** Milliseconds that liblxc may take to start a container. */
+const startDeadlineMs = 60_000;
+const consoleDeadlineMs = 10_000;
+
+/** Where liblxc would find newuidmap, it would use it and be bound to /etc/subuid; without, it writes any map itself. */
+const environment = { PATH: '/nonexistent', LANG: 'C' };
+
+const program = (): string => installedPath('native/build/ctr-lxc');
+
+/** Starts a container and returns the pid of its init. `logFile` is where its config lets liblxc write. */
+export async function startContainer(
+  container: { readonly lxcPath: string; readonly id: string; readonly configFile: string; readonly logFile: string },
+  signal?: AbortSignal,
+): Promise<number> {
+  const { lxcPath, id, configFile, logFile } = container;
+  try {
+    const { stdout } = await runCommand(program(), ['start', lxcPath, id, configFile], {
+      env: environment,
+      timeoutMs: startDeadlineMs,
+      ...(signal && { signal }),
+    });
+    return (JSON.parse(stdout) as { initPid: number }).initPid;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const reason = (await lastErrors(logFile)) || error.stderr.trim() || error.message;
+    throw new ApiError('internal', `Failed starting "${id}": ${reason}`, { cause: error });
+  }
+}
+
+/** The console of a running container: whoever keeps `lock` open has it. */
+export interface TakenConsole {
+  readonly lock: number;
+  readonly terminal: number;
+}
+
+/** Takes the console; "busy" when somebody has it. */
+export async function takeConsole(lxcPath: string, id: string): Promise<TakenConsole> {
+  const [ours, theirs] = kernel.seqpacketPair();
+  try {
+    const received = new Promise<readonly number[]>(resolve => {
+      const watch = kernel.watchMessages(ours, message => {
+        watch.stop();
+        resolve(message?.descriptors ?? []);
+      });
+    });
+    const child = spawn(program(), ['console', lxcPath, id, '3'], {
+      env: environment,
+      stdio: ['ignore', 'ignore', 'ignore', theirs],
+      timeout: consoleDeadlineMs,
+      killSignal: 'SIGKILL',
+    });
+    child.on('error', () => undefined); // then nothing is received
+    closeSync(theirs);
+    const [lock, terminal] = await received;
+    if (lock !== undefined && terminal !== undefined) return { lock, terminal };
+    throw new ApiError('busy', `The console of "${id}" is in use; detach the other session first`);
+  } finally {
+    closeSync(ours);
+  }
+}
+
+/** Writes the BPF form of a seccomp policy. */
+export async function exportSeccomp(policy: string, output: string): Promise<void> {
+  try {
+    await runCommand(program(), ['seccomp', policy, output], { env: environment });
+  } catch (error) {
+    throw new ApiError('internal', 'Failed making the seccomp filter of containers', { cause: error });
+  }
+}
+
+/** The first two errors in liblxc's log: the later ones only follow from them. */
+async function lastErrors(logFile: string): Promise<string> {
+  const text = await readFile(logFile, 'utf8').catch(() => '');
+  const errors = text.split('\n').flatMap(line => /\sERROR\s.*? - (?:\S+:\S+:\d+ - )?(.*)$/.exec(line)?.[1] ?? []);
+  return errors.slice(0, 2).join(': ');
+}

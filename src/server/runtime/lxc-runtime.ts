@@ -1,0 +1,400 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, rmdir, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApiError } from '#api/error.ts';
+import { installedPath } from '#base/install-root.ts';
+import type { Log } from '#base/log.ts';
+import { kernel, type Kernel } from '#native/kernel.ts';
+import type { StatePaths } from '../paths.ts';
+import { Cgroups } from './cgroups.ts';
+import { openConsole } from './console-session.ts';
+import {
+  currentBootId,
+  processIdentity,
+  readRecord,
+  readStopTarget,
+  writeRecord,
+  type ContainerRecord,
+} from './container-record.ts';
+import { FileServers } from './file-servers.ts';
+import { askInit } from './init-signals.ts';
+import { clearCgroups, clearPivots } from './leftovers.ts';
+import { startValues } from './limits.ts';
+import { cgroupName, renderConfig } from './lxc-config.ts';
+import { startContainer } from './lxc-helper.ts';
+import { NamespaceServer } from './namespace-server.ts';
+import { RunningContainer } from './running-container.ts';
+import type {
+  ConsoleSession,
+  ContainerMount,
+  ContainerNic,
+  ContainerSpec,
+  ContainerStatus,
+  ContainerUsage,
+  ExecProcess,
+  ExecRequest,
+  FileServer,
+  FilesTarget,
+  ResourceLimits,
+  Runtime,
+  StoppedEvent,
+} from './runtime.ts';
+import { ensureSeccompFiles, type SeccompFiles } from './seccomp-policy.ts';
+
+/** State directory of a usual installation; daemons with another one name their cgroups after it. */
+const usualRoot = '/var/lib/lxd-like';
+/** Milliseconds until a container that does not go by itself is helped. */
+const killDeadlineMs = 30_000;
+/** Milliseconds that init gets until it listens to a request to reboot. */
+const listenDeadlineMs = 30_000;
+
+/** Runs containers with liblxc; what is done while they run goes to the kernel directly. */
+export class LxcRuntime implements Runtime {
+  readonly #paths: StatePaths;
+  readonly #log: Log;
+  readonly #cgroups = Cgroups.detect();
+  readonly #brand: string;
+  readonly #running = new Map<string, RunningContainer>();
+  readonly #starting = new Set<string>();
+  readonly #listeners: ((event: StoppedEvent) => void)[] = [];
+  readonly #files: FileServers;
+  #seccomp: Promise<SeccompFiles> | undefined;
+  #namespaces: Promise<NamespaceServer> | undefined;
+
+  constructor(options: { readonly paths: StatePaths; readonly log: Log }) {
+    this.#paths = options.paths;
+    this.#log = options.log;
+    this.#files = new FileServers(options.log);
+    const { root } = options.paths;
+    const mark = createHash('sha256').update(root).digest('hex').slice(0, 8);
+    this.#brand = root === usualRoot ? 'lxd-like' : `lxd-like-${mark}`;
+  }
+
+  async adopt(): Promise<readonly string[]> {
+    const ids = await readdir(path.dirname(this.#paths.run('x'))).catch(() => []);
+    for (const id of ids) await this.#adoptOne(id);
+    clearPivots(this.#cgroups, this.#brand);
+    return [...this.#running.keys()];
+  }
+
+  async start(spec: ContainerSpec, signal?: AbortSignal): Promise<{ readonly initPid: number }> {
+    const { id } = spec;
+    signal?.throwIfAborted();
+    if (this.#running.has(id) || this.#starting.has(id)) {
+      throw new ApiError('failed-precondition', `Instance "${id}" is already running`);
+    }
+    this.#starting.add(id);
+    try {
+      await this.#files.release(id);
+      const configFile = await this.#prepare(spec);
+      const place = { lxcPath: this.#lxcPath, id, configFile, logFile: this.#logFile(id) };
+      const initPid = await startContainer(place, signal);
+      const record = this.#identify(spec, initPid);
+      await writeRecord(this.#paths.run(id), record);
+      signal?.throwIfAborted();
+      this.#watch(new RunningContainer(record, this.#cgroupOf(id), this.#cgroups));
+      return { initPid };
+    } catch (error) {
+      await this.#clear(id);
+      throw error;
+    } finally {
+      this.#starting.delete(id);
+    }
+  }
+
+  async shutdown(id: string, timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {
+    const container = this.#running.get(id);
+    if (!container) return;
+    if (container.frozen) throw new ApiError('failed-precondition', `Instance "${id}" is frozen; unfreeze it first`);
+    const over = new AbortController();
+    askInit(container, 'powerOff', over.signal).catch(this.#failedAsking);
+    try {
+      if (await this.#endsWithin(id, timeoutMs, signal)) return;
+    } finally {
+      over.abort();
+    }
+    throw new ApiError('busy', `Instance "${id}" has not shut down in time; stop it with force`);
+  }
+
+  reboot(id: string): void {
+    askInit(this.#get(id), 'reboot', AbortSignal.timeout(listenDeadlineMs)).catch(this.#failedAsking);
+  }
+
+  async kill(id: string): Promise<void> {
+    const container = this.#running.get(id);
+    if (!container) return;
+    container.kill();
+    if (await this.#endsWithin(id, killDeadlineMs)) return;
+    throw new ApiError(
+      'busy',
+      `Instance "${id}" does not end although it was killed; a process of it waits for the kernel`,
+    );
+  }
+
+  async freeze(id: string): Promise<void> {
+    await this.#get(id).setFrozen(true);
+  }
+
+  async unfreeze(id: string): Promise<void> {
+    await this.#get(id).setFrozen(false);
+  }
+
+  status(id: string): ContainerStatus {
+    const frozen = this.#running.get(id)?.frozen;
+    return frozen === undefined ? 'stopped' : frozen ? 'frozen' : 'running';
+  }
+
+  initPid(id: string): number | undefined {
+    return this.#running.get(id)?.record.initPid;
+  }
+
+  usage(id: string): ContainerUsage | undefined {
+    return this.#running.get(id)?.usage();
+  }
+
+  links(id: string): readonly Kernel.Link[] {
+    const pid = this.initPid(id);
+    if (pid === undefined) return [];
+    try {
+      return kernel.links(pid);
+    } catch {
+      return []; // it is just ending
+    }
+  }
+
+  setLimits(id: string, limits: ResourceLimits): Promise<void> {
+    this.#running.get(id)?.setLimits(limits);
+    return Promise.resolve();
+  }
+
+  async exec(id: string, request: ExecRequest): Promise<ExecProcess> {
+    const { filter } = await this.#seccompFiles();
+    return await (await this.#helper()).exec(this.#get(id).target(filter), request);
+  }
+
+  async files(target: FilesTarget): Promise<FileServer> {
+    const record = this.#running.get(target.id)?.record;
+    const running = record && { initPid: record.initPid, startTime: record.initStart };
+    return await this.#files.open({ ...target, running });
+  }
+
+  async console(id: string, columns: number, rows: number): Promise<ConsoleSession> {
+    this.#get(id);
+    return await openConsole(this.#lxcPath, id, columns, rows);
+  }
+
+  async consoleLog(id: string): Promise<Buffer> {
+    const parts = [`${this.#consoleFile(id)}.1`, this.#consoleFile(id)];
+    return Buffer.concat(await Promise.all(parts.map(file => readFile(file).catch(() => Buffer.alloc(0)))));
+  }
+
+  async clearConsoleLog(id: string): Promise<void> {
+    await rm(`${this.#consoleFile(id)}.1`, { force: true });
+    // liblxc keeps it open, and appends.
+    await truncate(this.#consoleFile(id)).catch(() => undefined);
+  }
+
+  attachNic(id: string, nic: ContainerNic): Promise<void> {
+    const { initPid } = this.#get(id).record;
+    const mtu = nic.mtu === undefined ? {} : { mtu: nic.mtu };
+    const master = nic.bridge === undefined ? {} : { master: nic.bridge };
+    const settings = { ...mtu, hardwareAddress: nic.hardwareAddress, up: true };
+    kernel.createVeth(nic.hostName, { up: true, ...mtu, ...master }, { name: nic.name, pid: initPid, settings });
+    return Promise.resolve();
+  }
+
+  detachNic(_id: string, hostName: string): Promise<void> {
+    kernel.deleteLink(hostName);
+    return Promise.resolve();
+  }
+
+  async attachMount(id: string, mount: ContainerMount): Promise<void> {
+    const { filter } = await this.#seccompFiles();
+    await (await this.#helper()).mount(this.#get(id).target(filter), mount);
+  }
+
+  async detachMount(id: string, target: string): Promise<void> {
+    const container = this.#running.get(id);
+    if (container) await (await this.#helper()).unmount(container.target((await this.#seccompFiles()).filter), target);
+  }
+
+  async rename(id: string, newId: string): Promise<void> {
+    await this.#files.release(id);
+    await rm(this.#paths.logs(newId), { recursive: true, force: true });
+    await rename(this.#paths.logs(id), this.#paths.logs(newId)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  }
+
+  async forget(id: string): Promise<void> {
+    await this.#files.release(id);
+    for (const folder of [this.#paths.logs(id), this.#paths.run(id)])
+      await rm(folder, { recursive: true, force: true });
+  }
+
+  onStopped(listener: (event: StoppedEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async close(): Promise<void> {
+    for (const container of this.#running.values()) container.close();
+    this.#running.clear();
+    await this.#files.close();
+    await (await this.#namespaces)?.close();
+    clearPivots(this.#cgroups, this.#brand);
+    await rmdir(this.#lxcPath).catch(() => undefined); // starting makes it again
+  }
+
+  /** Names liblxc's command sockets; guests' roots must be able to enter it, so it is apart from our state. */
+  get #lxcPath(): string {
+    return path.join('/run', this.#brand);
+  }
+  #logFile(id: string): string {
+    return path.join(this.#paths.logs(id), 'lxc.log');
+  }
+  #consoleFile(id: string): string {
+    return path.join(this.#paths.logs(id), 'console.log');
+  }
+  #cgroupOf(id: string): string {
+    return cgroupName(this.#brand, 'container', id);
+  }
+
+  readonly #failedAsking = (error: unknown): void => this.#log.warning('Failed asking init to stop', { error });
+
+  #get(id: string): RunningContainer {
+    const container = this.#running.get(id);
+    if (container) return container;
+    throw new ApiError('failed-precondition', `Instance "${id}" is not running; start it first`);
+  }
+
+  async #seccompFiles(): Promise<SeccompFiles> {
+    this.#seccomp ??= ensureSeccompFiles(this.#paths.seccomp);
+    this.#seccomp.catch(() => (this.#seccomp = undefined)); // the next one tries again
+    return await this.#seccomp;
+  }
+
+  async #helper(): Promise<NamespaceServer> {
+    this.#namespaces ??= NamespaceServer.start(this.#log);
+    return await this.#namespaces;
+  }
+
+  /** Writes what liblxc reads; returns the configuration's path. */
+  async #prepare(spec: ContainerSpec): Promise<string> {
+    const { id } = spec;
+    const seccomp = await this.#seccompFiles();
+    const run = this.#paths.run(id);
+    await this.#clear(id); // of a daemon that was killed in the middle of this
+    for (const folder of [run, this.#paths.logs(id)]) await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(this.#lxcPath, { recursive: true, mode: 0o711 });
+    await this.clearConsoleLog(id);
+    await rm(this.#logFile(id), { force: true });
+    const config = renderConfig(spec, {
+      brand: this.#brand,
+      logFile: this.#logFile(id),
+      consoleFile: this.#consoleFile(id),
+      seccompPolicy: seccomp.policy,
+      postStopHook: [installedPath('native/build/ctr-ns'), 'hook', run],
+      unifiedCgroups: this.#cgroups.unified,
+      limits: startValues(spec.limits, this.#cgroups),
+      exists: existsSync,
+    });
+    const file = path.join(this.#paths.logs(id), 'lxc.conf');
+    await writeFile(file, config, { mode: 0o600 });
+    return file;
+  }
+
+  #identify(spec: ContainerSpec, initPid: number): ContainerRecord {
+    const init = processIdentity(initPid);
+    const monitor = init && processIdentity(init.parent);
+    if (!monitor) throw new ApiError('internal', `Failed starting "${spec.id}": its init ended at once`);
+    return {
+      id: spec.id,
+      initPid,
+      initStart: init.start,
+      monitorPid: init.parent,
+      monitorStart: monitor.start,
+      idmap: spec.idmap,
+      bootId: currentBootId(),
+    };
+  }
+
+  #watch(container: RunningContainer): void {
+    const { id } = container.record;
+    this.#running.set(id, container);
+    void container.ended.then(async () => {
+      try {
+        await this.#finish(container);
+      } catch (error) {
+        this.#log.error('Failed cleaning up after a container', { id, error });
+      }
+    });
+  }
+
+  /** The monitor is gone; usually all else went before it. */
+  async #finish(container: RunningContainer): Promise<void> {
+    const { id } = container.record;
+    container.signal(9); // a monitor that was killed leaves its container behind
+    const reboot = !container.killed && readStopTarget(this.#paths.run(id)) === 'reboot';
+    await this.#clear(id);
+    container.close();
+    await this.#files.release(id);
+    this.#running.delete(id);
+    this.#tell({ id, reboot });
+  }
+
+  #tell(event: StoppedEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#log.error('A listener for stopped containers failed', { id: event.id, error });
+      }
+    }
+  }
+
+  /** True when the container is gone; false when the time is over first. */
+  async #endsWithin(id: string, timeoutMs = 2 ** 31 - 1, signal?: AbortSignal): Promise<boolean> {
+    const container = this.#running.get(id);
+    if (!container) return true;
+    const over = new AbortController();
+    const waits = sleep(timeoutMs, undefined, {
+      signal: signal ? AbortSignal.any([over.signal, signal]) : over.signal,
+    });
+    try {
+      await Promise.race([container.ended, waits]);
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : error;
+    } finally {
+      over.abort();
+      waits.catch(() => undefined);
+    }
+    if (processIdentity(container.record.monitorPid)?.start === container.record.monitorStart) return false;
+    while (this.#running.get(id) === container) await sleep(1);
+    return true;
+  }
+
+  /** Removes what is left of a container that ended or never started: processes, cgroups, the run folder. */
+  async #clear(id: string): Promise<void> {
+    await clearCgroups(this.#cgroups, this.#brand, id);
+    await rm(this.#paths.run(id), { recursive: true, force: true });
+  }
+
+  async #adoptOne(id: string): Promise<void> {
+    const record = await readRecord(this.#paths.run(id));
+    try {
+      if (record && record.bootId === currentBootId() && record.id === id) {
+        this.#watch(new RunningContainer(record, this.#cgroupOf(id), this.#cgroups));
+        return;
+      }
+    } catch {
+      // ended while no daemon watched
+    }
+    const reboot = readStopTarget(this.#paths.run(id)) === 'reboot';
+    const sameBoot = record?.bootId === currentBootId();
+    if (!record) this.#log.warning('Removing what is left of a start that was not finished', { id });
+    await this.#clear(id);
+    if (sameBoot) setImmediate(() => this.#tell({ id, reboot }));
+  }
+}

@@ -1,0 +1,39 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { exportSeccomp } from './lxc-helper.ts';
+
+/** What no container may call: loading kernel code, opening files by handle, unmounting by force. errno 38 is ENOSYS. */
+const policy = `2
+denylist
+reject_force_umount
+[all]
+kexec_load errno 38
+open_by_handle_at errno 38
+init_module errno 38
+finit_module errno 38
+delete_module errno 38
+`;
+
+/** The system call filter of containers, in both forms. */
+export interface SeccompFiles {
+  /** liblxc's text form */
+  readonly policy: string;
+  /** the same as an array of struct sock_filter, for commands that join a container */
+  readonly filter: string;
+}
+
+/** Writes both files unless they are there as they should be. */
+export async function ensureSeccompFiles(folder: string): Promise<SeccompFiles> {
+  const files = { policy: path.join(folder, 'containers'), filter: path.join(folder, 'containers.bpf') };
+  const [present, filter] = await Promise.all([
+    readFile(files.policy, 'utf8').catch(() => ''),
+    readFile(files.filter).catch(() => undefined),
+  ]);
+  if (present === policy && filter?.length) return files;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(`${files.policy}.new`, policy, { mode: 0o600 });
+  await exportSeccomp(`${files.policy}.new`, `${files.filter}.new`);
+  await rename(`${files.filter}.new`, files.filter);
+  await rename(`${files.policy}.new`, files.policy);
+  return files;
+}
