@@ -1,5 +1,5 @@
 import type { Image, ImageAlias } from '#api/image.ts';
-import { alreadyExists } from '#api/error.ts';
+import { ApiError } from '#api/error.ts';
 import { imageProperties, loadConfigs, saveConfig } from './config-rows.ts';
 import { ConflictError, type Reader, type SqlValue, type Transaction } from './database.ts';
 
@@ -117,7 +117,7 @@ export async function insertImage(tx: Transaction, image: NewImage): Promise<num
     return lastId;
   } catch (error) {
     if (error instanceof ConflictError && error.kind === 'unique')
-      throw alreadyExists('Image with same fingerprint', image.fingerprint);
+      throw sameFingerprint();
     throw error;
   }
 }
@@ -177,6 +177,11 @@ export function imageToApi(image: ImageRecord): Image {
     profiles: image.profiles,
     aliases: image.aliases,
   };
+}
+
+/** In LXD's words, which scripts look for. */
+export function sameFingerprint(): ApiError {
+  return new ApiError('already-exists', 'Image with same fingerprint already exists');
 }
 
 async function saveImageProfiles(

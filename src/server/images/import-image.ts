@@ -1,7 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { zeroTime } from '#api/common.ts';
-import { alreadyExists } from '#api/error.ts';
 import type { Requestor } from '#api/event.ts';
 import type { ImageAlias } from '#api/image.ts';
 import { Revert } from '#base/revert.ts';
@@ -13,6 +12,7 @@ import {
   imageUses,
   insertImage,
   markImageReady,
+  sameFingerprint,
   type NewImage,
 } from '../database/images.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
@@ -53,8 +53,7 @@ export async function importImage(
   using _lock = await services.locks.hold(imageLock(fingerprint), 'import', context.signal);
   const owner = await services.database.read(async reader => {
     const imageProject = await imageProjectOf(reader, project);
-    if (await findImage(reader, imageProject, fingerprint))
-      throw alreadyExists('Image with same fingerprint', fingerprint);
+    if (await findImage(reader, imageProject, fingerprint)) throw sameFingerprint();
     return imageProject;
   });
   const metadata = await readArchiveMetadata(received.main, context.signal);

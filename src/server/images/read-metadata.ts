@@ -21,6 +21,7 @@ export async function readArchiveMetadata(file: string, signal?: AbortSignal): P
   const drained = new Promise<void>((resolve, reject) => {
     scan.on('error', reject).on('end', resolve).on('close', resolve).resume();
   });
+  stop.addEventListener('abort', () => scan.destroy(), { once: true });
   try {
     await allOrStop(found, [decompress(file, scan, stop), drained]);
   } catch (error) {

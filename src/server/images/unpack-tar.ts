@@ -37,6 +37,7 @@ export async function unpackTar(
       return false;
     },
   });
+  stop.addEventListener('abort', () => scan.destroy(), { once: true });
   const progress = onProgress && reportProgress(scan, onProgress);
   try {
     await allOrStop(failing, [

@@ -165,6 +165,7 @@ async function measure(file: string): Promise<ReceivedImage> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
   await using handle = await open(file, 'r');
+  await handle.chmod(0o600);
   await handle.sync();
   return {
     main: file,
