@@ -51,7 +51,6 @@ export async function attach(session: Session, target: string): Promise<number> 
     restore();
     stdin.unpipe();
     stdin.pause();
-    stdin.unref();
   }
   session.note('');
   return 0;

@@ -99,7 +99,6 @@ async function execute(
   } finally {
     stopForwarding();
     restore();
-    stdin.unref();
   }
 }
 
