@@ -45,12 +45,15 @@ function toBeSigned(commonName: string, names: readonly string[], publicKey: Key
   const certificate = pki.createCertificate();
   // replaced below by the EC key
   certificate.publicKey = pki.rsa.setPublicKey(new forge.jsbn.BigInteger('35'), new forge.jsbn.BigInteger('3'));
-  certificate.serialNumber = `00${randomBytes(16).toString('hex')}`;
+  // A leading zero would only be DER before a byte with its highest bit set; Go refuses others.
+  certificate.serialNumber = `01${randomBytes(15).toString('hex')}`;
   certificate.validity.notBefore = new Date(Date.now() - dayMs / 24);
   certificate.validity.notAfter = new Date(Date.now() + 3650 * dayMs);
+  // forge would write PrintableString, which has no "@"; Go refuses such a certificate.
+  const valueTagClass = asn1.Type.UTF8 as unknown as forge.asn1.Class;
   const subject = [
-    { name: 'organizationName', value: 'lxd-like' },
-    { name: 'commonName', value: commonName },
+    { name: 'organizationName', value: 'lxd-like', valueTagClass },
+    { name: 'commonName', value: commonName, valueTagClass },
   ];
   certificate.setSubject(subject);
   certificate.setIssuer(subject);
