@@ -9,8 +9,8 @@ export interface PlanStep {
   readonly detail?: string;
 }
 
-/** API extension of servers that take `?plan=1`. */
-const planExtension = 'plan';
+/** API extension of servers whose instance endpoints take `?plan=1`. */
+const planExtension = 'instance_plan';
 
 /** Sends a request as a plan and prints the steps that it would take. */
 export async function printPlan(
@@ -25,11 +25,11 @@ export async function printPlan(
   if (!value.api_extensions.includes(planExtension)) {
     throw new ApiError('unsupported', 'The server cannot tell what it would do: nothing was done');
   }
-  const { metadata } = await client.transport.call<readonly PlanStep[]>(method, path, {
+  const { metadata } = await client.transport.call<{ readonly plan: readonly PlanStep[] }>(method, path, {
     query: { plan: 1 },
     ...(body === undefined ? {} : { body }),
   });
-  session.out(renderPlan(metadata));
+  session.out(renderPlan(metadata.plan));
 }
 
 export function renderPlan(steps: readonly PlanStep[]): string {
