@@ -35,7 +35,7 @@ export async function makeCertificate(request: CertificateRequest): Promise<Cert
   certificate.serialNumber = `01${randomHex(15)}`;
   certificate.validity.notBefore = new Date(Date.now() - 3_600_000);
   certificate.validity.notAfter = new Date(Date.now() + days * 86_400_000);
-  // forge would write PrintableString, which has no "@" and which other parsers then refuse (RFC 5280, 4.1.2.4).
+  // forge would write PrintableString, which has no "@"; Go refuses such a certificate.
   const valueTagClass = asn1.Type.UTF8 as unknown as Asn1Module.Class;
   const subject = [
     { name: 'organizationName', value: request.organization ?? 'lxd-like', valueTagClass },
