@@ -17,6 +17,11 @@ UseDomains=true
 # the name is the instance's, and setting it needs a service that is not there yet
 UseHostname=false
 `,
+  // udev writes to each device of the host it sees, and may do so only for the guest's own network interfaces
+  'etc/systemd/system/systemd-udev-trigger.service.d/container.conf': `[Service]
+ExecStart=
+ExecStart=-udevadm trigger --type=devices --action=add --subsystem-match=net
+`,
   'etc/default/locale': 'LANG=C.UTF-8\n',
   'etc/hostname': 'localhost\n',
   'etc/hosts': hosts('localhost'),
@@ -25,8 +30,8 @@ UseHostname=false
 /** What runs in the guest's tree once its packages are set up. Paths and units are the same in all recipes. */
 export const finishScript = `set -eu
 systemctl enable systemd-networkd.service systemd-resolved.service
-# a container has no consoles, disks or firmware of its own
-systemctl mask systemd-udev-settle.service getty@tty1.service \\
+# a container has no consoles, disks, firmware or binary formats of its own
+systemctl mask systemd-udev-settle.service systemd-binfmt.service getty@tty1.service \\
   systemd-pstore.service e2scrub_reap.service sys-kernel-debug.mount sys-kernel-tracing.mount 2>/dev/null
 systemctl disable fstrim.timer e2scrub_all.timer 2>/dev/null || true
 rm -f /etc/apt/apt.conf.d/99mmdebstrap /var/lib/dbus/machine-id /etc/resolv.conf
