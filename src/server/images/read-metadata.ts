@@ -1,5 +1,5 @@
 import { ApiError } from '#api/error.ts';
-import { decompress, allOrStop } from './unpack-tar.ts';
+import { allOrStop, decompress, destroyOnAbort } from './unpack-tar.ts';
 import { parseMetadata, type ImageMetadata } from './metadata.ts';
 import { malformed } from './tar-header.ts';
 import { TarScan } from './tar-scan.ts';
@@ -21,7 +21,7 @@ export async function readArchiveMetadata(file: string, signal?: AbortSignal): P
   const drained = new Promise<void>((resolve, reject) => {
     scan.on('error', reject).on('end', resolve).on('close', resolve).resume();
   });
-  stop.addEventListener('abort', () => scan.destroy(), { once: true });
+  destroyOnAbort(scan, stop);
   try {
     await allOrStop(found, [decompress(file, scan, stop), drained]);
   } catch (error) {

@@ -37,7 +37,7 @@ export async function unpackTar(
       return false;
     },
   });
-  stop.addEventListener('abort', () => scan.destroy(), { once: true });
+  destroyOnAbort(scan, stop);
   const progress = onProgress && reportProgress(scan, onProgress);
   try {
     await allOrStop(failing, [
@@ -91,6 +91,12 @@ function tarArguments(folder: string): readonly string[] {
     '--warning=no-timestamp',
     '--warning=no-unknown-keyword',
   ];
+}
+
+/** Whoever waits for the end of the scan must not wait for ever when its source was stopped. */
+export function destroyOnAbort(scan: TarScan, signal: AbortSignal): void {
+  if (signal.aborted) scan.destroy();
+  else signal.addEventListener('abort', () => scan.destroy(), { once: true });
 }
 
 /** Waits for all; the first failure stops the others and is the one that is thrown. */

@@ -14,6 +14,13 @@ LinkLocalAddressing=ipv6
 # the same address again after a copy or a move, as long as the hardware address stays
 ClientIdentifier=mac
 UseDomains=true
+# the name is the instance's, and setting it needs a service that is not there yet
+UseHostname=false
+`,
+  // udev writes to each device of the host it sees, and may do so only for the guest's own network interfaces
+  'etc/systemd/system/systemd-udev-trigger.service.d/container.conf': `[Service]
+ExecStart=
+ExecStart=-udevadm trigger --type=devices --action=add --subsystem-match=net
 `,
   'etc/default/locale': 'LANG=C.UTF-8\n',
   'etc/hostname': 'localhost\n',
@@ -23,14 +30,14 @@ UseDomains=true
 /** What runs in the guest's tree once its packages are set up. Paths and units are the same in all recipes. */
 export const finishScript = `set -eu
 systemctl enable systemd-networkd.service systemd-resolved.service
-# a container has no consoles, disks or firmware of its own, and waiting for its network is up to its services
-systemctl mask systemd-networkd-wait-online.service systemd-udev-settle.service getty@tty1.service \\
+# a container has no consoles, disks, firmware or binary formats of its own
+systemctl mask systemd-udev-settle.service systemd-binfmt.service getty@tty1.service \\
   systemd-pstore.service e2scrub_reap.service sys-kernel-debug.mount sys-kernel-tracing.mount 2>/dev/null
 systemctl disable fstrim.timer e2scrub_all.timer 2>/dev/null || true
 rm -f /etc/apt/apt.conf.d/99mmdebstrap /var/lib/dbus/machine-id /etc/resolv.conf
 ln -s ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
 : > /etc/machine-id
-rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old
+rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old
 rm -rf /var/lib/dpkg/*-old /var/log/apt /var/log/*.log /var/log/journal /etc/*- /tmp/* /var/tmp/*
 rm -f /etc/ssh/ssh_host_*_key*
 `;
