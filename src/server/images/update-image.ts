@@ -2,7 +2,7 @@ import type { ImagePut } from '#api/image.ts';
 import type { Requestor } from '#api/event.ts';
 import { imageProjectOf, saveImage, type ImageChange } from '../database/images.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
-import { assertEtag } from '../http/etag.ts';
+import { assertEtag } from '../etag.ts';
 import type { Services } from '../services.ts';
 import { checkedExpiry, checkProperties, writablePart } from './image-settings.ts';
 import { imageByFingerprint } from './resolve-image.ts';

@@ -1,7 +1,7 @@
 import { ApiError, invalid } from '#api/error.ts';
+import type { Requestor } from '#api/event.ts';
 import type { ImageAlias, ImagePut } from '#api/image.ts';
 import type { Operation } from '#api/operation.ts';
-import type { Caller } from '../../http/route.ts';
 import type { Services } from '../../services.ts';
 import { settingsFromBody } from '../image-settings.ts';
 import { importImage, type ImageSettings } from '../import-image.ts';
@@ -42,21 +42,26 @@ export function buildRequest(body: unknown): BuildRequest {
   return { recipe, variant, mirror, settings: settingsFromBody(checkedBody(request)) };
 }
 
+interface Builder {
+  readonly admin: boolean;
+  readonly requestor: Requestor;
+}
+
 /** Only unrestricted clients build: packages run their set-up as root of this machine. */
-export function startBuild(services: Services, project: string, request: BuildRequest, caller: Caller): Operation {
-  if (!caller.admin) throw new ApiError('permission-denied', 'Only unrestricted clients may build images');
+export function startBuild(services: Services, project: string, request: BuildRequest, builder: Builder): Operation {
+  if (!builder.admin) throw new ApiError('permission-denied', 'Only unrestricted clients may build images');
   const { recipe, variant, mirror, settings } = request;
-  const { requestor } = caller;
+  const { requestor } = builder;
   return services.operations.run(
     { description: 'Building image', project, requestor, mayCancel: true },
-    async ({ signal, update }) => {
+    async operation => {
       const built = await buildImage(services, recipe, {
         variant,
         ...(mirror !== undefined && { mirror }),
-        signal,
-        onStep: step => update({ create_image_from_build_progress: step }),
+        signal: operation.signal,
+        onStep: step => operation.update({ create_image_from_build_progress: step }),
       });
-      await importImage(services, project, built, settings, { signal, requestor });
+      await importImage(services, project, built, settings, { signal: operation.signal, requestor });
       return { fingerprint: built.fingerprint, size: String(built.size) };
     },
   );
