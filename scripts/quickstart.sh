@@ -143,6 +143,10 @@ install_program() {
   fi
   PATH=$(dirname "$(find_node)"):$PATH
   export PATH npm_config_build_from_source=true npm_config_sqlite=/usr
+  # headers of another Node serve as well: the database addon uses only the stable Node-API
+  if [ -e /usr/include/node/common.gypi ]; then
+    export npm_config_nodedir=/usr
+  fi
   step 'Installing npm packages, building the native parts and the bundle' npm ci --no-fund --no-audit
 }
 
