@@ -63,9 +63,12 @@ export async function listInstanceRows(reader: Reader, project?: string): Promis
 export async function findInstance(reader: Reader, project: string, name: string): Promise<InstanceRecord | undefined> {
   const row = await reader.get<Row>(`${select} WHERE projects.name = ? AND instances.name = ?`, [project, name]);
   if (!row) return undefined;
-  const configs = await loadConfigs(reader, instanceConfig, row.id);
-  const devices = await loadDevices(reader, instanceDevices, row.id);
-  return recordOf(row, configs, devices, await loadProfileNames(reader, row.id));
+  const [configs, devices, profiles] = await Promise.all([
+    loadConfigs(reader, instanceConfig, row.id),
+    loadDevices(reader, instanceDevices, row.id),
+    loadProfileNames(reader, row.id),
+  ]);
+  return recordOf(row, configs, devices, profiles);
 }
 
 export async function getInstance(reader: Reader, project: string, name: string): Promise<InstanceRecord> {

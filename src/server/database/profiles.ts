@@ -40,8 +40,10 @@ export async function listProfiles(reader: Reader, project?: string): Promise<re
 export async function findProfile(reader: Reader, project: string, name: string): Promise<ProfileRecord | undefined> {
   const row = await reader.get<Row>(`${select} WHERE projects.name = ? AND profiles.name = ?`, [project, name]);
   if (!row) return undefined;
-  const configs = await loadConfigs(reader, profileConfig, row.id);
-  const devices = await loadDevices(reader, profileDevices, row.id);
+  const [configs, devices] = await Promise.all([
+    loadConfigs(reader, profileConfig, row.id),
+    loadDevices(reader, profileDevices, row.id),
+  ]);
   return { ...row, config: configs.get(row.id) ?? {}, devices: devices.get(row.id) ?? {} };
 }
 

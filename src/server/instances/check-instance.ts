@@ -65,12 +65,11 @@ export async function expandInstance(
   reader: Reader,
   local: Pick<Local, 'project' | 'config' | 'devices' | 'profiles'>,
 ): Promise<Expanded> {
-  const found: ProfileRecord[] = [];
-  for (const name of local.profiles) {
-    const profile = await findProfile(reader, local.project, name);
-    if (profile) found.push(profile);
-  }
-  return expand(found, local);
+  const found = await Promise.all(local.profiles.map(name => findProfile(reader, local.project, name)));
+  return expand(
+    found.filter(profile => profile !== undefined),
+    local,
+  );
 }
 
 export async function loadDeviceFacts(reader: Reader): Promise<DeviceFacts> {
