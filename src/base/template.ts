@@ -60,7 +60,7 @@ function parse(template: string): Node[] {
     if (tag.kind === 'text') body.push({ kind: 'text', text: tag.text });
     else if (tag.kind === '{{') body.push({ kind: 'output', expression: parseExpression(tag.text) });
     else {
-      const [word = '', rest] = splitWord(tag.text);
+      const [word, rest] = splitWord(tag.text);
       const top = open.at(-1);
       if (word === 'if') {
         const inner: Node[] = [];

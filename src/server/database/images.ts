@@ -116,8 +116,7 @@ export async function insertImage(tx: Transaction, image: NewImage): Promise<num
     await saveImageProfiles(tx, lastId, image.project, image.profiles);
     return lastId;
   } catch (error) {
-    if (error instanceof ConflictError && error.kind === 'unique')
-      throw sameFingerprint();
+    if (error instanceof ConflictError && error.kind === 'unique') throw sameFingerprint();
     throw error;
   }
 }

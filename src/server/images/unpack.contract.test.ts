@@ -7,7 +7,8 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { StatePaths } from '../paths.ts';
 import { makeTar, paxRecords, type Entry } from './testing/make-tar.ts';
 import { readArchiveMetadata } from './read-metadata.ts';
-import { unpackImage, type UnpackOptions } from './unpack.ts';
+import { unpackImage } from './unpack.ts';
+import type { UnpackOptions } from './unpack-tar.ts';
 
 const scratch = mkdtempSync('/tmp/unpack-test-');
 const paths = new StatePaths(path.join(scratch, 'state'));
@@ -71,7 +72,13 @@ function expectTree(): void {
 }
 
 describe('formats', () => {
-  const compressors = [['cat'], ['gzip'], ['xz', '-T1'], ['zstd', '-q'], ['bzip2']] as const;
+  const compressors: readonly (readonly [string, ...string[]])[] = [
+    ['cat'],
+    ['gzip'],
+    ['xz', '-T1'],
+    ['zstd', '-q'],
+    ['bzip2'],
+  ];
 
   test.each(compressors)('a unified archive through %s', async (program, ...args) => {
     const tar = execFileSync('tar', ['-C', makeTree(), '--xattrs', '-cf', '-', '.']);

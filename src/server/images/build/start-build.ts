@@ -1,7 +1,7 @@
 import { ApiError, invalid } from '#api/error.ts';
+import type { Requestor } from '#api/event.ts';
 import type { ImageAlias, ImagePut } from '#api/image.ts';
 import type { Operation } from '#api/operation.ts';
-import type { Caller } from '../../http/route.ts';
 import type { Services } from '../../services.ts';
 import { settingsFromBody } from '../image-settings.ts';
 import { importImage, type ImageSettings } from '../import-image.ts';
@@ -42,19 +42,23 @@ export function buildRequest(body: unknown): BuildRequest {
   return { recipe, variant, mirror, settings: settingsFromBody(checkedBody(request)) };
 }
 
-/** Only unrestricted clients build: packages run their set-up as root of this machine. */
-export function startBuild(services: Services, project: string, request: BuildRequest, caller: Caller): Operation {
-  if (!caller.admin) throw new ApiError('permission-denied', 'Only unrestricted clients may build images');
+/** Builds and imports an image in the background; whoever asks must be trusted with root of this machine. */
+export function startBuild(
+  services: Services,
+  project: string,
+  request: BuildRequest,
+  requestor: Requestor,
+): Operation {
   const { recipe, variant, mirror, settings } = request;
-  const { requestor } = caller;
   return services.operations.run(
     { description: 'Building image', project, requestor, mayCancel: true },
-    async ({ signal, update }) => {
+    async context => {
+      const { signal } = context;
       const built = await buildImage(services, recipe, {
         variant,
         ...(mirror !== undefined && { mirror }),
         signal,
-        onStep: step => update({ create_image_from_build_progress: step }),
+        onStep: step => context.update({ create_image_from_build_progress: step }),
       });
       await importImage(services, project, built, settings, { signal, requestor });
       return { fingerprint: built.fingerprint, size: String(built.size) };

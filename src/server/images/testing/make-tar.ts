@@ -39,7 +39,7 @@ function member({ name, type = '0', link = '', content = '', mode = 0o644, size 
   header.write('        ', 148);
   header.write(type, 156);
   header.write(link, 157, 100);
-  header.write('ustar\0' + '00', 257);
+  header.write('ustar\u000000', 257);
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
   return Buffer.concat([header, body, Buffer.alloc((512 - (body.length % 512)) % 512)]);
