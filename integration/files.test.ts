@@ -80,7 +80,8 @@ describe.each(['running', 'stopped'])('files of a %s container', state => {
           'x-lxd-type': 'file',
         },
       );
-      expect(status).toBeGreaterThanOrEqual(400);
+      // a stopped container has no devices: there it is a plain name
+      if (state === 'running' || target !== '/dev/null') expect(status).toBeGreaterThanOrEqual(400);
       expect(readFileSync('/proc/sys/kernel/core_pattern', 'utf8')).not.toBe('x');
     },
   );

@@ -20,6 +20,17 @@ test('a daemon that is killed finds its containers running, with the same init',
   expect(await daemon.must('exec', 'c1', '--', 'hostname')).toBe('c1\n');
 });
 
+test('the very first answer of a new daemon knows what runs', async () => {
+  await daemon.kill();
+  daemon.spawn();
+  let status: string | undefined;
+  await settled(async () => {
+    status = await statusOf('c1').catch(() => undefined);
+    return status !== undefined;
+  });
+  expect(status).toBe('Running');
+});
+
 test('an upgrade of the daemon leaves containers and their network alone', async () => {
   expect(await settled(async () => (await daemon.must('list', '-f', 'csv', '-c', '4')).includes('10.'))).toBe(true);
   const before = await pid('c1');

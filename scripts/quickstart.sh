@@ -59,14 +59,26 @@ installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# packages that are missing, the first known name of each line's alternatives
+# what must be there, one line each, names that stand for the same with "|" between them
+wanted_packages() {
+  sed -n '/^# run/,/^# test/p' "$root/scripts/debian-packages.txt" | grep -v '^#'
+  find_node >/dev/null && command -v npm >/dev/null || echo npm
+}
+
+# those of which no name is installed
 missing_packages() {
-  sed -n '/^# run/,/^# test/p' "$root/scripts/debian-packages.txt" | grep -v '^#' | while IFS= read -r line; do
+  wanted_packages | while IFS= read -r line; do
     found=no
     for name in $(printf '%s' "$line" | tr '|' ' '); do
       if installed "$name"; then found=yes; fi
     done
-    [ "$found" = yes ] && continue
+    [ "$found" = yes ] || printf '%s\n' "$line"
+  done
+}
+
+# of each line the name that this distribution knows; asks the package lists, so they must be fresh
+known_names() {
+  while IFS= read -r line; do
     for name in $(printf '%s' "$line" | tr '|' ' '); do
       if apt-cache show "$name" >/dev/null 2>&1; then break; fi
     done
@@ -102,14 +114,12 @@ ask_before_installing() {
 }
 
 install_packages() {
-  packages=$(missing_packages)
-  find_node >/dev/null || installed npm || packages="$packages npm"
-  command -v npm >/dev/null || case $packages in *npm*) ;; *) packages="$packages npm" ;; esac
-  packages=$(echo "$packages" | xargs)
-  [ -z "$packages" ] && return 0
-  ask_before_installing "$packages"
+  missing=$(missing_packages)
+  [ -z "$missing" ] && return 0
   export DEBIAN_FRONTEND=noninteractive
   step 'Reading the package lists' apt-get update -q
+  packages=$(printf '%s\n' "$missing" | known_names)
+  ask_before_installing "$packages"
   # shellcheck disable=SC2086 # names are one word each
   step 'Installing Debian packages' apt-get install -q -y --no-install-recommends $packages
 }
@@ -133,6 +143,10 @@ install_program() {
   fi
   PATH=$(dirname "$(find_node)"):$PATH
   export PATH npm_config_build_from_source=true npm_config_sqlite=/usr
+  # headers of another Node serve as well: the database addon uses only the stable Node-API
+  if [ -e /usr/include/node/common.gypi ]; then
+    export npm_config_nodedir=/usr
+  fi
   step 'Installing npm packages, building the native parts and the bundle' npm ci --no-fund --no-audit
 }
 

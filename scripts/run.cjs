@@ -20,12 +20,28 @@ function readCache(name) {
   }
 }
 
+function run(file, script) {
+  const module = { exports: {} };
+  script.runInThisContext().call(module.exports, module.exports, createRequire(file), module, file, __dirname);
+}
+
 if (process.argv[2] === '--make-cache') {
   const [, , , name, target] = process.argv;
-  fs.writeFileSync(target, load(name).script.createCachedData());
+  const { file, script } = load(name);
+  const write = () => fs.writeFileSync(target, script.createCachedData());
+  if (name === 'cli') {
+    // A run against no daemon, so that the cache also holds the functions that every command needs.
+    process.argv = [process.argv[0], file, 'list', '--force-local'];
+    process.env.LXD_LIKE_DIR = '/nonexistent';
+    process.stderr.write = (_text, done) => (typeof done === 'function' && done(), true);
+    process.on('exit', () => {
+      write();
+      process.exitCode = 0;
+    });
+    run(file, script);
+  } else write();
 } else {
   const name = process.argv[2] === 'daemon' ? 'daemon' : 'cli';
   const { file, script } = load(name, readCache(name));
-  const module = { exports: {} };
-  script.runInThisContext().call(module.exports, module.exports, createRequire(file), module, file, __dirname);
+  run(file, script);
 }

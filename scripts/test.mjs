@@ -44,6 +44,12 @@ function output(program, args) {
   return spawnSync(program, args, { encoding: 'utf8' }).stdout;
 }
 
+/** The database addon is built against the system's SQLite, and Node's headers where the machine has them. */
+function addonSettings() {
+  const settings = { npm_config_build_from_source: 'true', npm_config_sqlite: '/usr' };
+  return existsSync('/usr/include/node/common.gypi') ? { ...settings, npm_config_nodedir: '/usr' } : settings;
+}
+
 function newest(file) {
   return existsSync(file) ? statSync(file).mtimeMs : 0;
 }
@@ -54,7 +60,7 @@ if (process.getuid?.() !== 0) {
 }
 installDebianPackages();
 if (newest('node_modules/.package-lock.json') < newest('package-lock.json')) {
-  must('npm', ['ci', '--no-fund', '--no-audit'], { npm_config_build_from_source: 'true', npm_config_sqlite: '/usr' });
+  must('npm', ['ci', '--no-fund', '--no-audit'], addonSettings());
 } else {
   must('npm', ['run', '--silent', 'build']);
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -24,7 +24,8 @@ export class Endpoint {
       HOME: this.directory,
       LXD_DIR: this.directory,
       LXD_LIKE_DIR: this.directory,
-      LXD_CONF: path.join(this.directory, 'lxc'),
+      // not "lxc": LXD takes a folder of that name for the instances of an old release
+      LXD_CONF: path.join(this.directory, 'client'),
       LXD_LIKE_CONF: path.join(this.directory, 'client'),
       LXD_LIKE_NFT_TABLE: `lxd_bench_${String(process.pid)}`,
     };
@@ -44,6 +45,7 @@ export class Endpoint {
     while (performance.now() < end) {
       const answer = await this.request('GET', '/1.0').catch(() => undefined);
       if (answer) return performance.now() - started;
+      if (this.#process.exitCode !== null) break;
       await new Promise(resolve => setTimeout(resolve, 5));
     }
     throw new Error(
@@ -53,7 +55,7 @@ export class Endpoint {
 
   async stop(): Promise<void> {
     const child = this.#process;
-    if (!child) return;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise(resolve => child.once('exit', resolve));
     child.kill('SIGTERM');
     await ended;
@@ -120,6 +122,12 @@ export class Endpoint {
 
   remove(): void {
     this.#agent.destroy();
+    // LXD leaves its pools mounted when it ends
+    const mounted = readFileSync('/proc/self/mounts', 'utf8')
+      .split('\n')
+      .map(line => line.split(' ')[1] ?? '');
+    for (const target of mounted.filter(entry => entry.startsWith(`${this.directory}/`)).reverse())
+      execFileSync('umount', ['-l', target]);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

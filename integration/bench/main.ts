@@ -17,6 +17,9 @@ async function figuresOf(endpoint: Endpoint, image: Buffer): Promise<Figures> {
     await endpoint.request('PUT', '/1.0/profiles/default', { config: {}, devices: {}, description: '' });
     await endpoint.request('DELETE', '/1.0/storage-pools/default');
     return { ...figures, started };
+  } catch (error) {
+    console.error(error);
+    throw error;
   } finally {
     await endpoint.stop();
     endpoint.remove();

@@ -68,14 +68,19 @@ export class TestDaemon {
 
   /** Starts the daemon and waits until it is ready. `environment` is for this start only. */
   async start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.spawn(environment);
+    const ready = await this.cli(['waitready', '--timeout=30']);
+    if (ready.status !== 0) throw new Error(`The daemon did not get ready: ${ready.stderr}\n${this.log.slice(-4000)}`);
+  }
+
+  /** Starts the daemon and does not wait. */
+  spawn(environment: Readonly<Record<string, string>> = {}): void {
     const log = openSync(path.join(this.directory, 'daemon.log'), 'a');
     this.#process = spawn(installedPath('lxd-like'), ['daemon', '--debug'], {
       env: { ...this.#environment, ...environment },
       stdio: ['ignore', log, log],
     });
     closeSync(log);
-    const ready = await this.cli(['waitready', '--timeout=30']);
-    if (ready.status !== 0) throw new Error(`The daemon did not get ready: ${ready.stderr}\n${this.log.slice(-4000)}`);
   }
 
   get log(): string {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
+import { installRoot } from '#base/install-root.ts';
 
 /** What tests could leave behind on a host: each a list of lines. */
 export interface HostState {
@@ -47,16 +48,15 @@ function boundLoopDevices(): readonly string[] {
     .sort();
 }
 
-/** Programs that the daemon starts: by their executable, never by name alone. */
+/** Programs of this very checkout, and the DHCP servers of test daemons. */
 function ownProcesses(): readonly string[] {
   return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))
     .flatMap(pid => {
       try {
-        const program = readlinkSync(`/proc/${pid}/exe`);
         const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim();
-        const ours = /native\/build\/|dnsmasq|\/memfd:ctr-ns/.test(program) || /dist\/daemon\.cjs/.test(words);
-        return ours ? [`${pid} ${words}`] : [];
+        const ours = words.includes(`${installRoot}/native/build/`) || words.includes(`${installRoot}/dist/`);
+        return ours || /dnsmasq .*\/tmp\/lxdl-/.test(words) ? [`${pid} ${words}`] : [];
       } catch {
         return []; // ended meanwhile, or a kernel thread
       }

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 /** Host pid of a running container's init, as the runtime's record below the state directory says. */
 export function hostPidOfInit(stateDirectory: string, id: string): number {
-  const record = JSON.parse(readFileSync(path.join(stateDirectory, 'run', id, 'container.json'), 'utf8')) as {
+  const record = JSON.parse(readFileSync(path.join(stateDirectory, 'run', id, 'record.json'), 'utf8')) as {
     readonly initPid: number;
   };
   return record.initPid;

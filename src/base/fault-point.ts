@@ -6,7 +6,6 @@ export const faultPoints = [
   'create.after-row',
   'create.after-volume',
   'create.after-link',
-  'create.after-templates',
   'create.after-ready',
   'start.after-mount',
   'start.after-write',

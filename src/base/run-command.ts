@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { Readable, type Writable } from 'node:stream';
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -76,19 +76,9 @@ export async function runCommand(
   if (output) child.stdout.pipe(output.once('close', outputClosed), { end: false });
   else child.stdout.on('data', collect(stdout));
   child.stderr.on('data', collect(stderr));
-  child.stdin.on('error', () => undefined); // a program may end before it has read all its input
-  if (options.input === undefined || typeof options.input === 'string' || options.input instanceof Uint8Array) {
-    child.stdin.end(options.input);
-  } else {
-    options.input.pipe(child.stdin);
-  }
+  feed(child.stdin, options.input);
 
-  const status = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', error =>
-      reject(new CommandError(program, undefined, '', `could not be started (${error.message})`)),
-    );
-    child.on('close', code => resolve(code));
-  }).finally(() => {
+  const status = await ended(child, program).finally(() => {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', abort);
     output?.removeListener('close', outputClosed);
@@ -101,6 +91,22 @@ export async function runCommand(
   if (status !== 0)
     throw new CommandError(program, status ?? undefined, errors, `failed with status ${String(status)}`);
   return { stdout: Buffer.concat(stdout).toString(), stderr: errors };
+}
+
+function feed(stdin: Writable, input: CommandOptions['input']): void {
+  stdin.on('error', () => undefined); // a program may end before it has read all its input
+  if (input instanceof Readable) input.pipe(stdin);
+  else stdin.end(input);
+}
+
+/** The exit status, when the output was read to its end too; null after a signal. */
+async function ended(child: ChildProcess, program: string): Promise<number | null> {
+  return await new Promise((resolve, reject) => {
+    child.on('error', error =>
+      reject(new CommandError(program, undefined, '', `could not be started (${error.message})`)),
+    );
+    child.on('close', code => resolve(code));
+  });
 }
 
 function lastLines(text: string): string {

@@ -35,9 +35,11 @@ export async function makeCertificate(request: CertificateRequest): Promise<Cert
   certificate.serialNumber = `01${randomHex(15)}`;
   certificate.validity.notBefore = new Date(Date.now() - 3_600_000);
   certificate.validity.notAfter = new Date(Date.now() + days * 86_400_000);
+  // forge would write PrintableString, which has no "@"; Go refuses such a certificate.
+  const valueTagClass = asn1.Type.UTF8 as unknown as Asn1Module.Class;
   const subject = [
-    { name: 'organizationName', value: request.organization ?? 'lxd-like' },
-    { name: 'commonName', value: request.commonName },
+    { name: 'organizationName', value: request.organization ?? 'lxd-like', valueTagClass },
+    { name: 'commonName', value: request.commonName, valueTagClass },
   ];
   certificate.setSubject(subject);
   certificate.setIssuer(subject);

@@ -135,11 +135,17 @@ function copyInput(socket: Socket, stdin: Readable | undefined, interactive: boo
 async function copyOutput(socket: Socket | undefined, sink: Writable): Promise<void> {
   if (!socket) return;
   await new Promise<void>(resolve => {
+    let full = false;
     socket.on('message', (data: Buffer, binary: boolean) => {
       if (!binary && data.length === 0) resolve();
-      else if (!sink.write(data)) {
+      else if (!sink.write(data) && !full) {
+        // Messages that were received already still come after the pause.
+        full = true;
         socket.pause();
-        sink.once('drain', () => socket.resume());
+        sink.once('drain', () => {
+          full = false;
+          socket.resume();
+        });
       }
     });
     socket.on('close', () => resolve());

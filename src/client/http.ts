@@ -1,4 +1,9 @@
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import {
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request as httpRequest,
+} from 'node:http';
 import type { RequestOptions } from 'node:https';
 import type { Readable } from 'node:stream';
 import { ApiError } from '#api/error.ts';
@@ -44,7 +49,7 @@ export async function sendHttp(target: Target, request: RawRequest): Promise<Raw
     ...connection,
     method: request.method,
     path: request.path,
-    headers: { ...connection.headers, ...request.headers },
+    headers: { ...(connection.headers as OutgoingHttpHeaders | undefined), ...request.headers },
     agent: false,
     ...(request.signal ? { signal: request.signal } : {}),
   };

@@ -28,7 +28,9 @@ export type CoreServices = Omit<Services, 'pools' | 'networks' | 'networkControl
 /** Parts that drive the kernel, and what start and shutdown do with them. main.ts gives them. */
 export interface Equipment {
   readonly build: (core: CoreServices) => Promise<Pick<Services, 'pools' | 'networks' | 'networkControl' | 'runtime'>>;
-  /** in order, after the API listens; a step that fails is logged and the next one runs */
+  /** in order, after the API listens; requests about resources wait for them. A step that fails is logged */
+  readonly recoverySteps: readonly StartStep[];
+  /** likewise, but requests are served meanwhile */
   readonly startSteps: readonly StartStep[];
   readonly stopInstances: (services: Services, options: StopOptions) => Promise<void>;
   /** uid of the process at the other end of a connected unix socket */
@@ -61,6 +63,7 @@ export class Daemon implements DaemonControl {
   readonly #core: CoreServices;
   #services: Services | undefined;
   #listeners: Listeners | undefined;
+  #recovered: Promise<void> = Promise.resolve();
   #ready: Promise<void> = Promise.resolve();
   #shutdown: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -117,6 +120,10 @@ export class Daemon implements DaemonControl {
     return this.#listeners?.addresses ?? [];
   }
 
+  recovered(): Promise<void> {
+    return this.#recovered;
+  }
+
   ready(): Promise<void> {
     return this.#ready;
   }
@@ -153,6 +160,7 @@ export class Daemon implements DaemonControl {
     const app = await buildApp(parts);
     this.#listeners = new Listeners({ app, upgrade: upgradeHandler(parts), identity: services.identity });
     await this.#listeners.openUnix(services.paths.socket, gid);
+    this.#recovered = this.#runAll(services, this.#equipment.recoverySteps);
     this.#ready = this.#bringUp(services);
   }
 
@@ -160,8 +168,13 @@ export class Daemon implements DaemonControl {
     await this.#step('opening core.https_address', () =>
       this.applyListeners(services.settings.get('core.https_address') ?? ''),
     );
-    for (const { what, run } of this.#equipment.startSteps) await this.#step(what, () => run(services));
+    await this.#recovered;
+    await this.#runAll(services, this.#equipment.startSteps);
     this.log.info('The daemon is ready');
+  }
+
+  async #runAll(services: Services, steps: readonly StartStep[]): Promise<void> {
+    for (const { what, run } of steps) await this.#step(what, () => run(services));
   }
 
   async #step(what: string, run: () => Promise<void>): Promise<void> {

@@ -21,15 +21,15 @@ export const equipment: Equipment = {
       runtime: new LxcRuntime({ paths: core.paths, log: core.log }),
     };
   },
-  startSteps: [
+  recoverySteps: [
     { what: 'removing half-made storage pools', run: recoverPools },
     { what: 'mounting the storage pools', run: ({ pools }) => pools.start() },
     { what: 'removing half-made images', run: recoverImages },
     { what: 'starting the networks', run: startNetworks },
     { what: 'following the containers', run: async services => followContainers(services) },
     { what: 'putting instances right', run: recoverInstances },
-    { what: 'starting instances', run: services => autostartInstances(services) },
   ],
+  startSteps: [{ what: 'starting instances', run: services => autostartInstances(services) }],
   stopInstances: (services, { timeoutMs }) => stopAllInstances(services, timeoutMs),
   peerUid: descriptor => kernel.peerCredentials(descriptor).uid,
 };

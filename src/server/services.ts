@@ -50,6 +50,8 @@ export interface ServerIdentity {
 
 /** What a request may ask of the daemon as a whole. */
 export interface DaemonControl {
+  /** resolves when what the last daemon left is taken over and put right; until then requests about resources wait */
+  recovered(): Promise<void>;
   /** resolves when pools, networks and auto-started instances are up */
   ready(): Promise<void>;
   readonly shuttingDown: boolean;

@@ -5,14 +5,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Certificate } from '#api/certificate.ts';
 import type { Operation } from '#api/operation.ts';
 import type { Server } from '#api/server.ts';
+import { type CertificateAndKey, makeCertificate } from '#client/certificate.ts';
 import { type Answer, type Ask, InnerDaemon } from '../http/testing/test-daemon.ts';
-import { createSelfSigned, type SelfSigned } from './self-signed.ts';
 
 let daemon: InnerDaemon;
 let port = 0;
-const clients = Object.fromEntries(
-  ['one', 'two', 'three', 'four', 'five'].map(name => [name, createSelfSigned(name, [])]),
-) as Record<string, SelfSigned>;
+const clients: Record<string, CertificateAndKey> = {};
+for (const commonName of ['one', 'two', 'three', 'four', 'five'])
+  clients[commonName] = await makeCertificate({ commonName, usage: 'client' });
 
 const fingerprintOf = (name: string): string =>
   new X509Certificate(clients[name]?.certificate ?? '').fingerprint256.replaceAll(':', '').toLowerCase();

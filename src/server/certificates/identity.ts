@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { ApiError } from '#api/error.ts';
+import { makeCertificate } from '#client/certificate.ts';
 import type { StatePaths } from '../paths.ts';
 import type { ServerIdentity } from '../services.ts';
 
@@ -12,9 +13,12 @@ export async function loadIdentity(paths: StatePaths): Promise<ServerIdentity> {
     await Promise.all([chmod(paths.serverCertificate, 0o600), chmod(paths.serverKey, 0o600)]);
     return identityOf(certificate, key, paths);
   }
-  // loading forge costs 25 ms, needed only once in a server's life
-  const { createSelfSigned } = await import('./self-signed.ts');
-  const made = createSelfSigned(`root@${hostname()}`, [hostname(), '127.0.0.1', '::1']);
+  const made = await makeCertificate({
+    usage: 'server',
+    commonName: `root@${hostname()}`,
+    dnsNames: [hostname()],
+    ipAddresses: ['127.0.0.1', '::1'],
+  });
   await writeWhole(paths.serverKey, made.key);
   await writeWhole(paths.serverCertificate, made.certificate);
   return identityOf(made.certificate, made.key, paths);

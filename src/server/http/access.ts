@@ -37,3 +37,11 @@ export function refuseWhileStopping(shuttingDown: boolean, method: string, path:
   if (path === '/1.0' || /^\/(1\.0\/(events|operations)|internal)(\/|$)/.test(path)) return;
   throw new ApiError('unavailable', 'The daemon is shutting down');
 }
+
+/**
+ * Requests about instances, pools, networks and images wait until the daemon has taken over what the last one left: a
+ * container that runs must not look stopped, or it could be started twice.
+ */
+export function waitsForRecovery(path: string): boolean {
+  return /^\/1\.0\/(?!events$|operations|certificates|projects|resources|warnings)/.test(path);
+}

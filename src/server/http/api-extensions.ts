@@ -89,4 +89,5 @@ export const apiExtensions: readonly string[] = [
   'network_nat_order',
   'network_routes',
   'instance_nic_network',
+  'instance_plan', // ours: ?plan=1 says what a change of instances would do
 ];

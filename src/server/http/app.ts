@@ -2,7 +2,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { ApiError } from '#api/error.ts';
 import type { Services } from '../services.ts';
-import { authorize, checkProject, refuseOtherOrigins, refuseWhileStopping } from './access.ts';
+import { authorize, checkProject, refuseOtherOrigins, refuseWhileStopping, waitsForRecovery } from './access.ts';
 import { toApiError } from './error-handler.ts';
 import { readJson } from './json-body.ts';
 import { modernTarget, PathPattern, splitTarget } from './path-pattern.ts';
@@ -67,6 +67,7 @@ function register(app: FastifyInstance, parts: AppParts, route: Route, method: R
         const bare = apiRequest({ raw: request.raw, params, query, caller, signal });
         authorize(route.access, caller, bare.project);
         await checkProject(parts.services.database, caller, bare.project);
+        if (waitsForRecovery(path)) await parts.services.control.recovered();
         // spreading would read the getter of `signal`
         const complete = Object.defineProperty(bare, 'body', { value: await readBody(route, bare) }) as ApiRequest;
         await sendReply(reply, await route.handle(parts.services, complete));

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { Envelope } from '#api/envelope.ts';
 import type { ApiError } from '#api/error.ts';
 import { statusCodes } from '#api/operation.ts';
-import { etagOf } from './etag.ts';
+import { etagOf } from '../etag.ts';
 import type { Reply } from './route.ts';
 
 const json = 'application/json';

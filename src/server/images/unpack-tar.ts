@@ -60,21 +60,21 @@ async function extract(folder: string, scan: TarScan, signal: AbortSignal): Prom
   scan.resume();
 }
 
-/** Writes the uncompressed archive into `scan` and ends it. */
+/** Writes the uncompressed archive into `scan` and ends it; destroys it on failure, so that nobody waits for the rest. */
 export async function decompress(file: string, scan: TarScan, signal: AbortSignal): Promise<void> {
-  const format = await detectFormat(file);
-  if (format === 'tar') {
-    await pipeline(createReadStream(file, { highWaterMark: 2 ** 18 }), scan, { signal });
-    return;
-  }
-  const decompressor = decompressors[format];
-  if (!decompressor) throw malformed('it is a file system, where a tar archive must be');
-  const { program, args } = decompressor;
   try {
+    const format = await detectFormat(file);
+    if (format === 'tar') {
+      await pipeline(createReadStream(file, { highWaterMark: 2 ** 18 }), scan, { signal });
+      return;
+    }
+    const decompressor = decompressors[format];
+    if (!decompressor) throw malformed('it is a file system, where a tar archive must be');
+    const { program, args } = decompressor;
     await runCommand(program, [...args, file], { output: scan, signal, timeoutMs: unpackTimeoutMs });
     scan.end();
   } catch (error) {
-    scan.destroy(); // whoever reads it must not wait for the rest
+    scan.destroy();
     throw error;
   }
 }

@@ -1,9 +1,10 @@
 import type { ImagePut } from '#api/image.ts';
 import type { Requestor } from '#api/event.ts';
-import { imageProjectOf, saveImage, type ImageChange, type ImageRecord } from '../database/images.ts';
+import { imageProjectOf, saveImage, type ImageChange } from '../database/images.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
+import { assertEtag } from '../etag.ts';
 import type { Services } from '../services.ts';
-import { checkedExpiry, checkProperties } from './image-settings.ts';
+import { checkedExpiry, checkProperties, writablePart } from './image-settings.ts';
 import { imageByFingerprint } from './resolve-image.ts';
 
 /** Replaces the writable part of an image, or with `merge` only what is given, property by property. */
@@ -12,16 +13,11 @@ export async function updateImage(
   project: string,
   fingerprint: string,
   change: ImagePut,
-  options: {
-    readonly merge: boolean;
-    /** throws when the client saw another state; called inside the transaction */
-    readonly assertUnchanged: (image: ImageRecord) => void;
-    readonly requestor?: Requestor;
-  },
+  options: { readonly merge: boolean; readonly ifMatch?: string; readonly requestor?: Requestor },
 ): Promise<void> {
   const image = await services.database.write(async tx => {
     const found = await imageByFingerprint(tx, await imageProjectOf(tx, project), fingerprint);
-    options.assertUnchanged(found);
+    assertEtag(options.ifMatch, writablePart(found));
     const before: ImageChange = options.merge
       ? found
       : { public: false, autoUpdate: false, expiresAt: found.expiresAt, properties: {}, profiles: found.profiles };

@@ -145,8 +145,8 @@ async function change(
   if (name === '') {
     const { value, etag } = await client.server.get();
     const config = merge(value.config ?? {});
-    if (plan) await printPlan(session, client, 'PUT', '/1.0', { config });
-    else await client.server.replaceConfig(config, etag);
+    if (plan) throw new ApiError('unsupported', 'Cannot plan changes of the server: only of instances');
+    await client.server.replaceConfig(config, etag);
     return;
   }
   const instance = await loadInstance(client, name);

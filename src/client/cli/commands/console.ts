@@ -51,7 +51,6 @@ export async function attach(session: Session, target: string): Promise<number> 
     restore();
     stdin.unpipe();
     stdin.pause();
-    if ('unref' in stdin) stdin.unref(); // a file has no such method
   }
   session.note('');
   return 0;

@@ -97,8 +97,8 @@ async function sourceOf(
     }
   }
   if (options.plan) {
-    session.line(`build  image ${reference}`);
-    return { type: 'image', alias: reference };
+    session.line(`build   image "${reference}"`);
+    return { type: 'none' }; // the rest of the plan does not depend on the image, which is not there yet
   }
   session.note(`Image "${reference}" is not here yet: building it from the distribution's packages`);
   await buildImage(session, client, { reference, aliases: [reference] });

@@ -41,6 +41,9 @@ async function remove(session: Session, target: string, options: DeleteOptions):
   const collection = snapshot === undefined ? client.instances : client.instances.snapshots(name);
   const object = snapshot ?? name;
   if (object === '') throw new ApiError('invalid-argument', `Missing a name in "${target}"`);
+  if (options.plan && snapshot !== undefined) {
+    throw new ApiError('unsupported', 'Cannot plan the deletion of a snapshot: only of an instance');
+  }
   if (options.plan) return printPlan(session, client, 'DELETE', collection.path(object));
   if (snapshot === undefined && !(await stopBefore(session, target, options.force))) return;
   await session.finish(collection.delete(object), `Deleting ${object}`);

@@ -99,7 +99,6 @@ async function execute(
   } finally {
     stopForwarding();
     restore();
-    if ('unref' in stdin) stdin.unref(); // a file has no such method
   }
 }
 

@@ -9,6 +9,9 @@ export interface PlanStep {
   readonly detail?: string;
 }
 
+/** API extension of servers whose instance endpoints take `?plan=1`. */
+const planExtension = 'instance_plan';
+
 /** Sends a request as a plan and prints the steps that it would take. */
 export async function printPlan(
   session: Session,
@@ -17,14 +20,16 @@ export async function printPlan(
   path: string,
   body?: unknown,
 ): Promise<void> {
-  const { metadata, operation } = await client.transport.call<readonly PlanStep[]>(method, path, {
+  const { value } = await client.server.get();
+  // A server that does not know plans would carry the request out.
+  if (!value.api_extensions.includes(planExtension)) {
+    throw new ApiError('unsupported', 'The server cannot tell what it would do: nothing was done');
+  }
+  const { metadata } = await client.transport.call<{ readonly plan: readonly PlanStep[] }>(method, path, {
     query: { plan: 1 },
     ...(body === undefined ? {} : { body }),
   });
-  if (operation || !Array.isArray(metadata)) {
-    throw new ApiError('unsupported', 'The server does not know plans: it has carried out the change');
-  }
-  session.out(renderPlan(metadata));
+  session.out(renderPlan(metadata.plan));
 }
 
 export function renderPlan(steps: readonly PlanStep[]): string {

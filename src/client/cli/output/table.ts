@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import { widthOf } from './width.ts';
 import type { Format } from '../command.ts';
 import type { Session } from '../session.ts';
 
@@ -81,8 +81,4 @@ function centred(text: string, width: number): string {
 
 function padded(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - widthOf(text)));
-}
-
-function widthOf(text: string): number {
-  return /^[\u0020-\u007e]*$/.test(text) ? text.length : stringWidth(text);
 }

@@ -5,7 +5,7 @@ import { changeCertificate, removeCertificate } from '../../certificates/change-
 import { issueToken } from '../../certificates/trust-token.ts';
 import { getProject } from '../../database/projects.ts';
 import type { Services } from '../../services.ts';
-import { assertEtag } from '../etag.ts';
+import { assertEtag } from '../../etag.ts';
 import { accepted, type ApiRequest, type Caller, created, type Reply, type Route, sync } from '../route.ts';
 
 const body = {

@@ -13,7 +13,7 @@ import { emitLifecycle } from '../../events/event-bus.ts';
 import { aliasSchema, checkAliasName } from '../../images/image-settings.ts';
 import { imageByFingerprint } from '../../images/resolve-image.ts';
 import type { Services } from '../../services.ts';
-import { assertEtag } from '../etag.ts';
+import { assertEtag } from '../../etag.ts';
 import { created, sync, type ApiRequest, type Reply, type Route } from '../route.ts';
 import { seesAll } from './images.ts';
 

@@ -1,5 +1,4 @@
 import type { ImagePut } from '#api/image.ts';
-import type { Operation } from '#api/operation.ts';
 import { ApiError, notFound } from '#api/error.ts';
 import { imageProjectOf, imageToApi, listImages, type ImageRecord } from '../../database/images.ts';
 import { buildRequest, startBuild } from '../../images/build/start-build.ts';
@@ -12,7 +11,6 @@ import { receiveImage } from '../../images/receive-image.ts';
 import { imageByFingerprint } from '../../images/resolve-image.ts';
 import { updateImage } from '../../images/update-image.ts';
 import type { Services } from '../../services.ts';
-import { assertEtag } from '../etag.ts';
 import { accepted, sync, type ApiRequest, type Reply, type Route } from '../route.ts';
 
 export const imageRoutes: readonly Route[] = [
@@ -53,7 +51,7 @@ async function show({ database }: Services, request: ApiRequest): Promise<Reply>
 
 async function create(services: Services, request: ApiRequest): Promise<Reply> {
   const { caller, project, headers } = request;
-  if (request.body !== undefined) return accepted(build(services, request));
+  if (request.body !== undefined) return accepted(startBuild(services, project, buildRequest(request.body), caller));
   const settings = settingsFromHeaders(headers);
   // a reader that stops must not close the connection, or the client never sees why
   const body = request.stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
@@ -84,18 +82,12 @@ async function create(services: Services, request: ApiRequest): Promise<Reply> {
   );
 }
 
-/** Only unrestricted clients build: packages run their set-up as root of this machine. */
-function build(services: Services, { project, body, caller }: ApiRequest): Operation {
-  if (!caller.admin) throw new ApiError('permission-denied', 'Only unrestricted clients may build images');
-  return startBuild(services, project, buildRequest(body), caller.requestor);
-}
-
 async function update(services: Services, request: ApiRequest): Promise<Reply> {
   const ifMatch = request.headers['if-match'];
   await updateImage(services, request.project, request.params['fingerprint'] ?? '', request.body as ImagePut, {
     merge: request.method === 'PATCH',
-    assertUnchanged: image => assertEtag(ifMatch, writablePart(image)),
     requestor: request.caller.requestor,
+    ...(ifMatch !== undefined && { ifMatch }),
   });
   return sync();
 }

@@ -15,7 +15,7 @@ import { renameInstance } from '#server/instances/rename-instance.ts';
 import { restoreSnapshot } from '#server/instances/restore-snapshot.ts';
 import { changeInstance, planChange, type UpdateRequest, writableInstance } from '#server/instances/update-instance.ts';
 import type { Services } from '#server/services.ts';
-import { assertEtag } from '../etag.ts';
+import { assertEtag } from '../../etag.ts';
 import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
 import { instancePost, instancePut, instancesPost, instancesPut } from './instance-schemas.ts';
 import { instanceOperation, wantsPlan } from './instance-operation.ts';

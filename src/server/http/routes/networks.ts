@@ -5,7 +5,7 @@ import { renameNetwork } from '../../networks/rename-network.ts';
 import { showLeases, showNetwork, showNetworks, showState, writablePart } from '../../networks/show-network.ts';
 import { updateNetwork, type UpdateOptions } from '../../networks/update-network.ts';
 import type { Services } from '../../services.ts';
-import { assertEtag } from '../etag.ts';
+import { assertEtag } from '../../etag.ts';
 import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 
 const config: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } };

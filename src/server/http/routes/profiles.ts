@@ -11,7 +11,7 @@ import {
   writableProfile,
 } from '#server/profiles/profiles.ts';
 import type { Services } from '#server/services.ts';
-import { assertEtag } from '../etag.ts';
+import { assertEtag } from '../../etag.ts';
 import { type ApiRequest, created, type Reply, type Route, sync } from '../route.ts';
 import { profilePut, profilesPost, renamePost } from './instance-schemas.ts';
 

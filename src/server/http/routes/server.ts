@@ -3,7 +3,7 @@ import type { Server } from '#api/server.ts';
 import { updateSettings } from '../../settings/update-settings.ts';
 import type { Services } from '../../services.ts';
 import { apiExtensions } from '../api-extensions.ts';
-import { assertEtag } from '../etag.ts';
+import { assertEtag } from '../../etag.ts';
 import { serverEnvironment } from '../server-environment.ts';
 import { type ApiRequest, type Reply, type Route, sync } from '../route.ts';
 

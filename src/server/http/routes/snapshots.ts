@@ -14,7 +14,7 @@ import {
 } from '#server/instances/snapshots.ts';
 import type { OperationRequest } from '#server/operations/operation.ts';
 import type { Services } from '#server/services.ts';
-import { assertEtag } from '../etag.ts';
+import { assertEtag } from '../../etag.ts';
 import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
 import { renamePost, snapshotPut, snapshotsPost } from './instance-schemas.ts';
 import { instanceOperation } from './instance-operation.ts';

@@ -6,7 +6,7 @@ import { getVolume, listVolumes } from '../../pools/list-volumes.ts';
 import { poolResources } from '../../pools/pool-resources.ts';
 import { updatePool } from '../../pools/update-pool.ts';
 import type { Services } from '../../services.ts';
-import { assertEtag } from '../etag.ts';
+import { assertEtag } from '../../etag.ts';
 import { type ApiRequest, created, type Reply, type Route, sync } from '../route.ts';
 
 const config = { type: 'object', additionalProperties: { type: 'string' } };

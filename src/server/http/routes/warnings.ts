@@ -2,7 +2,7 @@ import { invalid } from '#api/error.ts';
 import { deleteWarning, getWarning, listWarnings, setWarningStatus } from '../../database/warnings.ts';
 import { emitLifecycle } from '../../events/event-bus.ts';
 import type { Services } from '../../services.ts';
-import { assertEtag } from '../etag.ts';
+import { assertEtag } from '../../etag.ts';
 import { type ApiRequest, type Reply, type Route, sync } from '../route.ts';
 
 const body = { type: 'object', properties: { status: { type: 'string' } }, required: ['status'] };

@@ -87,6 +87,7 @@ const bareEquipment: Equipment = {
     networkControl: {} as NetworkControl,
     runtime: { close: async () => undefined } as Partial<Runtime> as Runtime,
   }),
+  recoverySteps: [],
   startSteps: [],
   stopInstances: async () => undefined,
   peerUid: () => 0,

@@ -13,7 +13,7 @@ export interface AptSource {
 /** Sources of this machine: a proxy or mirror that it is set up for serves image builds, too. */
 export async function machineSources(folder = '/etc/apt'): Promise<readonly AptSource[]> {
   const parts = path.join(folder, 'sources.list.d');
-  const names = (await readdir(parts).catch(() => [] as string[])).sort((a, b) => (a < b ? -1 : 1));
+  const names = (await readdir(parts).catch((): string[] => [])).sort();
   const read = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
   const sources = [...parseList(await read(path.join(folder, 'sources.list')))];
   for (const name of names) {

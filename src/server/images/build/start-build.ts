@@ -42,25 +42,26 @@ export function buildRequest(body: unknown): BuildRequest {
   return { recipe, variant, mirror, settings: settingsFromBody(checkedBody(request)) };
 }
 
-/** Builds and imports an image in the background; whoever asks must be trusted with root of this machine. */
-export function startBuild(
-  services: Services,
-  project: string,
-  request: BuildRequest,
-  requestor: Requestor,
-): Operation {
+interface Builder {
+  readonly admin: boolean;
+  readonly requestor: Requestor;
+}
+
+/** Only unrestricted clients build: packages run their set-up as root of this machine. */
+export function startBuild(services: Services, project: string, request: BuildRequest, builder: Builder): Operation {
+  if (!builder.admin) throw new ApiError('permission-denied', 'Only unrestricted clients may build images');
   const { recipe, variant, mirror, settings } = request;
+  const { requestor } = builder;
   return services.operations.run(
     { description: 'Building image', project, requestor, mayCancel: true },
-    async context => {
-      const { signal } = context;
+    async operation => {
       const built = await buildImage(services, recipe, {
         variant,
         ...(mirror !== undefined && { mirror }),
-        signal,
-        onStep: step => context.update({ create_image_from_build_progress: step }),
+        signal: operation.signal,
+        onStep: step => operation.update({ create_image_from_build_progress: step }),
       });
-      await importImage(services, project, built, settings, { signal, requestor });
+      await importImage(services, project, built, settings, { signal: operation.signal, requestor });
       return { fingerprint: built.fingerprint, size: String(built.size) };
     },
   );

@@ -112,7 +112,7 @@ export async function testServices(): Promise<TestServices> {
     paths: new StatePaths(root),
     pools: { get: (name: string) => must(name === 'tank' ? pool : undefined, name), list: () => [pool] },
     networks: { find: (name: string) => (name === 'lxdbr0' ? network : undefined), get: () => network },
-    control: { shuttingDown: false },
+    control: { shuttingDown: false, recovered: () => Promise.resolve() },
   } as unknown as TestServices['services'];
   await fill(database);
   const dispose = async (): Promise<void> => {
