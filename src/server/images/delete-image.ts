@@ -17,10 +17,13 @@ export async function deleteImage(
 ): Promise<void> {
   const { fingerprint, project } = image;
   using _lock = await services.locks.hold(imageLock(fingerprint), 'delete', context.signal);
-  const shared = (await services.database.read(reader => imageUses(reader, fingerprint))) > 1;
-  if (!shared) for (const pool of services.pools.list()) await pool.deleteImage(fingerprint);
-  await services.database.write(tx => deleteImageRow(tx, image.id));
+  // the files before the volumes: a creation under way may fill a volume until it cannot read them
+  const left = await services.database.write(async tx => {
+    await deleteImageRow(tx, image.id);
+    return await imageUses(tx, fingerprint);
+  });
   await removeUnusedFiles(services, image, 0);
+  if (left === 0) for (const pool of services.pools.list()) await pool.deleteImage(fingerprint);
   const { requestor } = context;
   emitLifecycle(services.events, 'image-deleted', `/1.0/images/${fingerprint}`, {
     project,
@@ -28,8 +31,8 @@ export async function deleteImage(
   });
 }
 
-/** Undoes imports that the daemon's end cut off: rows that never became ready, and files that no row needs. */
-export async function recoverImages(services: Pick<Services, 'database' | 'paths'>): Promise<void> {
+/** Undoes what the daemon's end cut off: rows that never became ready, and files and volumes that no row needs. */
+export async function recoverImages(services: Pick<Services, 'database' | 'paths' | 'pools'>): Promise<void> {
   const unfinished = await services.database.read(listUnfinishedImages);
   for (const image of unfinished) await services.database.write(tx => deleteImageRow(tx, image.id));
   for (const name of await readdir(services.paths.images).catch(() => [])) {
@@ -38,4 +41,8 @@ export async function recoverImages(services: Pick<Services, 'database' | 'paths
       await rm(path.join(services.paths.images, name), { recursive: true, force: true });
     else if (fingerprint !== undefined) await removeUnusedFiles(services, { fingerprint }, 0);
   }
+  for (const pool of services.pools.list())
+    for (const { kind, name } of await pool.driver.listVolumes())
+      if (kind === 'image' && (await services.database.read(reader => imageUses(reader, name))) === 0)
+        await pool.deleteImage(name);
 }

@@ -42,7 +42,7 @@ export async function unpackTar(
   try {
     await allOrStop(failing, [
       decompress(file, scan, stop),
-      runCommand('tar', tarArguments(folder), { input: scan, signal: stop, timeoutMs: unpackTimeoutMs }),
+      extract(folder, scan, stop),
       new Promise<void>((resolve, reject) => scan.on('error', reject).on('end', resolve).on('close', resolve)),
     ]);
   } catch (error) {
@@ -51,6 +51,13 @@ export async function unpackTar(
     clearInterval(progress);
     scan.destroy();
   }
+}
+
+async function extract(folder: string, scan: TarScan, signal: AbortSignal): Promise<void> {
+  await runCommand('tar', tarArguments(folder), { input: scan, signal, timeoutMs: unpackTimeoutMs });
+  // tar may leave before it has read what follows the end mark, and a pipe that closes later would pause the rest
+  scan.unpipe();
+  scan.resume();
 }
 
 /** Writes the uncompressed archive into `scan` and ends it; destroys it on failure, so that nobody waits for the rest. */

@@ -1,9 +1,10 @@
 import { lstat, mkdir, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { ApiError } from '#api/error.ts';
 import type { ImageRecord } from '../database/images.ts';
 import type { Services } from '../services.ts';
 import { detectFormat } from './archive-format.ts';
-import { imageFiles } from './image-files.ts';
+import { imageFiles, type ImageFiles } from './image-files.ts';
 import { unpackSquashfs } from './squashfs.ts';
 import { malformed, type TarMember } from './tar-header.ts';
 import type { TarLimits } from './tar-scan.ts';
@@ -23,6 +24,7 @@ export async function unpackImage(
   options: UnpackOptions = {},
 ): Promise<void> {
   const files = imageFiles(services.paths, image);
+  await checkPresent(files);
   const limits = await limitsOf(folder, options);
   try {
     await unpackTar(files.main, folder, { ...options, limits, judge: judgeOwnNames() });
@@ -68,6 +70,14 @@ async function checkOwnNames(folder: string): Promise<void> {
   if ((await is('metadata.yaml')) !== 'file') throw malformed('it has no metadata.yaml');
   if ((await is('rootfs')) !== 'folder') throw malformed('it has no rootfs');
   if (!['folder', 'nothing'].includes(await is('templates'))) throw malformed('"templates" is not a folder');
+}
+
+/** The image may have been deleted since its row was read. */
+async function checkPresent({ main, rootfs }: ImageFiles): Promise<void> {
+  for (const file of rootfs === undefined ? [main] : [main, rootfs])
+    await lstat(file).catch((error: unknown) => {
+      throw new ApiError('not-found', `Image "${path.basename(main)}" has no files here`, { cause: error });
+    });
 }
 
 async function limitsOf(folder: string, { limits }: UnpackOptions): Promise<TarLimits> {

@@ -4,6 +4,7 @@ import type { InstancesPost } from '#api/instance.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import type { HeldLock } from '#base/keyed-lock.ts';
 import { Revert } from '#base/revert.ts';
+import { touchImage } from '#server/database/images.ts';
 import { deleteInstanceRow, insertInstance, type InstanceRecord, updateInstance } from '#server/database/instances.ts';
 import { insertSnapshot } from '#server/database/snapshots.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
@@ -46,6 +47,7 @@ export async function beginInstance(
   try {
     const { record, planned } = await services.database.write(async tx => {
       const planned = await planInstance(tx, project, request);
+      if (planned.origin.kind === 'image') await touchImage(tx, planned.origin.image.id, new Date().toISOString());
       return { planned, record: await insertInstance(tx, planned.row) };
     });
     // Nobody else can want this lock for long: the row is new in the very transaction before.

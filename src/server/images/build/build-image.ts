@@ -22,6 +22,20 @@ export interface BuildOptions {
 
 const timeoutMs = 60 * 60_000;
 const pollMs = 500;
+const logName = 'log';
+// a PID namespace ends with its first process, and that one with us: no build outlives its operation or the daemon
+const isolation = [
+  '--pdeathsig',
+  'KILL',
+  'unshare',
+  '--pid',
+  '--fork',
+  '--kill-child',
+  '--mount-proc',
+  '--ipc',
+  '--uts',
+  '--',
+] as const;
 const secondsADay = 86_400;
 
 /**
@@ -59,37 +73,41 @@ interface InstallOptions extends BuildOptions {
 
 async function installPackages(recipe: Recipe, work: string, options: InstallOptions): Promise<void> {
   await writeTree(path.join(work, 'overlay'), guestFiles);
-  const packages = [...recipe.packages, ...(options.variant === 'cloud' ? cloudPackages : [])];
-  const log = path.join(work, 'log');
+  const log = path.join(work, logName);
   const tmp = path.join(work, 'tmp');
   await mkdir(tmp, { mode: 0o755 });
   const follow = setInterval(() => void lastStep(log).then(step => step && options.onStep(step)), pollMs);
   try {
-    // a PID namespace ends with its first process, so that a cancelled build leaves none of its programs behind
-    await runCommand(
-      'unshare',
-      [
-        ...['--pid', '--fork', '--kill-child', '--mount-proc', '--ipc', '--uts', '--'],
-        'mmdebstrap',
-        ...['--mode=root', '--variant=minbase', '--format=directory', `--logfile=${log}`],
-        ...['--aptopt=Acquire::Languages "none"', ...(await machineAptOptions())],
-        `--include=${packages.join(',')}`,
-        '--customize-hook=sync-in overlay /',
-        `--customize-hook=chroot "$1" sh -c '${finishScript.replaceAll("'", `'\\''`)}'`,
-        ...[recipe.codename, path.join(work, 'rootfs'), ...options.lines],
-      ],
-      {
-        cwd: work,
-        env: { TMPDIR: tmp, SOURCE_DATE_EPOCH: String(options.epoch), LANG: 'C.UTF-8' },
-        timeoutMs,
-        signal: options.signal,
-      },
-    );
+    await runCommand('setpriv', [...isolation, ...(await builderArguments(recipe, work, options))], {
+      cwd: work,
+      env: { TMPDIR: tmp, SOURCE_DATE_EPOCH: String(options.epoch), LANG: 'C.UTF-8' },
+      timeoutMs,
+      signal: options.signal,
+    });
   } catch (error) {
     throw await buildError(recipe, log, error);
   } finally {
     clearInterval(follow);
   }
+}
+
+async function builderArguments(recipe: Recipe, work: string, options: InstallOptions): Promise<readonly string[]> {
+  const packages = [...recipe.packages, ...(options.variant === 'cloud' ? cloudPackages : [])];
+  return [
+    'mmdebstrap',
+    '--mode=root',
+    '--variant=minbase',
+    '--format=directory',
+    `--logfile=${path.join(work, logName)}`,
+    '--aptopt=Acquire::Languages "none"',
+    ...(await machineAptOptions()),
+    `--include=${packages.join(',')}`,
+    '--customize-hook=sync-in overlay /',
+    `--customize-hook=chroot "$1" sh -c '${finishScript.replaceAll("'", `'\\''`)}'`,
+    recipe.codename,
+    path.join(work, 'rootfs'),
+    ...options.lines,
+  ];
 }
 
 /** How apt on this machine reaches archives; what is passed here is not kept in the image. */
@@ -156,7 +174,10 @@ async function pack(
     '--acls',
     '--exclude=rootfs/dev/*',
     '--exclude=rootfs/run/*',
-    ...['metadata.yaml', 'packages.txt', 'templates', 'rootfs'],
+    'metadata.yaml',
+    'packages.txt',
+    'templates',
+    'rootfs',
   ];
   await runCommand('tar', args, { signal, timeoutMs });
 }
@@ -196,6 +217,8 @@ async function lastStep(log: string): Promise<string | undefined> {
 
 async function buildError(recipe: Recipe, log: string, error: unknown): Promise<unknown> {
   if (!(error instanceof CommandError)) return error;
+  if (/failed to execute mmdebstrap/.test(error.stderr))
+    return new ApiError('failed-precondition', 'Cannot build images without the package "mmdebstrap"; install it');
   const text = await readFile(log, 'utf8').catch(() => '');
   const reasons = text.match(/^(?:E|Err|W): .*$/gm)?.filter(line => !line.startsWith('W:')) ?? [];
   const reason = reasons.slice(0, 3).join('; ').slice(0, 600) || error.message;
