@@ -178,15 +178,21 @@ export class TestDaemon {
   async destroy(): Promise<void> {
     if (this.#process) {
       if (this.#process.exitCode !== null || this.#process.signalCode !== null) await this.start();
-      await this.#empty();
+      await this.empty();
       await this.cli(['shutdown', '--force', '--timeout=30']);
       await Promise.race([this.ended(), new Promise(resolve => setTimeout(resolve, 10_000).unref())]);
       if (this.#process.exitCode === null) await this.kill();
     }
+    this.remove();
+  }
+
+  /** Removes the state directory. */
+  remove(): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  async #empty(): Promise<void> {
+  /** Deletes all instances, images, profiles, networks and pools. */
+  async empty(): Promise<void> {
     for (const name of await this.#names('/1.0/instances')) {
       await this.operate('PUT', `/1.0/instances/${name}/state`, { action: 'stop', force: true, timeout: 30 });
       await this.operate('DELETE', `/1.0/instances/${name}`);

@@ -2,16 +2,16 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
-  existsSync,
   mkdtempSync,
   openSync,
   readFileSync,
   readdirSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { installedPath } from '#base/install-root.ts';
@@ -167,7 +167,7 @@ describe('the program', () => {
     await raw.close();
   });
 
-  test.each([[[]], [['serve']], [['serve', '1', '2']], [['files', '3']], [['hook', 'a']], [['nothing']]])(
+  test.each([[[]], [['serve']], [['serve', '1', '2']], [['files', '3']], [['hook']], [['nothing']]])(
     'explains itself when called with %j',
     args => {
       const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' });
@@ -190,38 +190,28 @@ describe('the program', () => {
 });
 
 describe('hook', () => {
-  const run = async (name: string, aim: string | undefined, socket: string): Promise<number | null> => {
-    const child = spawn(program, ['hook', socket, folder, 'c1', name], {
-      env: aim === undefined ? {} : { LXC_TARGET: aim },
-    });
-    const [code] = (await once(child, 'exit')) as [number | null];
-    return code;
-  };
-
   test.each([
-    ['start-host', undefined, 0, 'c1 start-host stop\n'],
-    ['stop', 'reboot', 0, 'c1 stop reboot\n'],
-    ['post-stop', 'stop', 0, 'c1 post-stop stop\n'],
-    ['post-stop', 'reboot', 1, 'c1 post-stop reboot\n'],
-    ['post-stop', 'x\ny', 0, 'c1 post-stop stop\n'],
-  ])('%s of a %s ends with %i', async (name, aim, status, line) => {
-    const socket = path.join(folder, 'socket');
-    let received = '';
-    const server = createServer(connection => connection.on('data', data => (received += data.toString())));
-    server.listen(socket);
-    await once(server, 'listening');
-    expect(await run(name, aim, socket)).toBe(status);
-    server.close();
-    await once(server, 'close');
-    expect(received).toBe(line);
-    expect(existsSync(path.join(folder, 'target'))).toBe(false);
+    [undefined, 0, 'stop'],
+    ['stop', 0, 'stop'],
+    ['reboot', 1, 'reboot'],
+    ['x\ny', 0, 'stop'],
+  ])('after the end of a container with target %j it exits with %i and leaves the note %j', (target, status, note) => {
+    const environment = target === undefined ? {} : { LXC_TARGET: target };
+    expect(spawnSync(program, ['hook', folder], { env: environment }).status).toBe(status);
+    expect(readFileSync(path.join(folder, 'target'), 'utf8')).toBe(note);
+    expect(readdirSync(folder)).toEqual(['target']);
   });
 
-  test('leaves a note when nobody listens', async () => {
-    expect(await run('post-stop', 'reboot', path.join(folder, 'none'))).toBe(1);
+  test('a note that stands there as a link is replaced, not followed', () => {
+    const elsewhere = path.join(folder, 'elsewhere');
+    writeFileSync(elsewhere, 'kept');
+    symlinkSync(elsewhere, path.join(folder, 'target'));
+    spawnSync(program, ['hook', folder], { env: { LXC_TARGET: 'reboot' } });
+    expect(readFileSync(elsewhere, 'utf8')).toBe('kept');
     expect(readFileSync(path.join(folder, 'target'), 'utf8')).toBe('reboot');
-    expect(await run('post-stop', 'stop', `/${'long'.repeat(50)}`)).toBe(0);
-    expect(readFileSync(path.join(folder, 'target'), 'utf8')).toBe('stop');
-    expect(readdirSync(folder)).toEqual(['target']);
+  });
+
+  test('without a run folder it still keeps liblxc from rebooting by itself', () => {
+    expect(spawnSync(program, ['hook', '/nonexistent'], { env: { LXC_TARGET: 'reboot' } }).status).toBe(1);
   });
 });

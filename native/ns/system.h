@@ -1,4 +1,4 @@
-// System calls that glibc 2.36 has no wrapper for, and attributes that free what a scope owns.
+// System calls that glibc 2.36 has no wrapper for.
 #pragma once
 
 #include <errno.h>
@@ -11,25 +11,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cleanup.h"
+
 #ifndef CLONE_NEWCGROUP
 #define CLONE_NEWCGROUP 0x02000000
 #endif
 #ifndef MOUNT_ATTR_IDMAP
 #define MOUNT_ATTR_IDMAP 0x00100000
 #endif
-
-static inline void close_descriptor(int *descriptor) {
-    if (*descriptor >= 0) {
-        int saved = errno;
-        close(*descriptor);
-        errno = saved;
-        *descriptor = -1;
-    }
-}
-#define AUTO_CLOSE __attribute__((cleanup(close_descriptor)))
-
-static inline void free_memory(void *pointer) { free(*(void **)pointer); }
-#define AUTO_FREE __attribute__((cleanup(free_memory)))
 
 static inline int sys_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 

@@ -4,6 +4,7 @@ import type { Network, NetworkLease, NetworkPut, NetworksPost, NetworkState } fr
 import type { Operation } from '#api/operation.ts';
 import type { Profile, ProfilePut } from '#api/profile.ts';
 import type { Project } from '#api/project.ts';
+import type { Warning } from '#api/warning.ts';
 import { type EventOptions, followEvents } from './events.ts';
 import { OperationHandle } from './operation-handle.ts';
 import { Collection } from './resources/collection.ts';
@@ -75,19 +76,4 @@ export class Client {
   events(options: EventOptions = {}): AsyncGenerator<Event> {
     return followEvents(this.transport, options);
   }
-}
-
-/** GET /1.0/warnings/{uuid} */
-export interface Warning {
-  readonly uuid: string;
-  readonly location: string;
-  readonly project: string;
-  readonly type: string;
-  readonly count: number;
-  readonly first_seen_at: string;
-  readonly last_seen_at: string;
-  readonly last_message: string;
-  readonly severity: string;
-  readonly status: string;
-  readonly entity_url: string;
 }

@@ -1,22 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { notFound } from '#api/error.ts';
+import type { Warning } from '#api/warning.ts';
 import type { Reader, Transaction } from './database.ts';
-
-/** GET /1.0/warnings/{uuid} */
-export interface Warning {
-  readonly uuid: string;
-  readonly location: string;
-  readonly project: string;
-  readonly type: string;
-  readonly count: number;
-  readonly first_seen_at: string;
-  readonly last_seen_at: string;
-  readonly last_message: string;
-  readonly severity: string;
-  readonly status: 'new' | 'acknowledged' | 'resolved';
-  /** URL of what it is about, or empty */
-  readonly entity_url: string;
-}
 
 export interface NewWarning {
   readonly project: string;

@@ -32,7 +32,7 @@ export const commands: readonly CommandSpec[] = [
       const stateDirectory = path.dirname(socketPath(session.env));
       const container = !options.noContainer;
       await quickstart(client, new Steps(session.streams.stdout), { ...options, stateDirectory, container });
-      if (container) await showResult(session, client, options.name);
+      if (container) await showResult(session, client, options);
     },
   }),
 ];
@@ -40,15 +40,18 @@ export const commands: readonly CommandSpec[] = [
 async function showResult(
   session: Parameters<CommandSpec['run']>[0],
   client: Awaited<ReturnType<typeof session.client>>,
-  name: string,
+  { name, image }: { readonly name: string; readonly image: string },
 ): Promise<void> {
   const { commands: listCommands } = await import('./list.ts');
   session.line('');
   await listCommands[0]?.run(session, [name], { columns: 'ns46S', format: 'table' });
+  const next = [
+    [`lxd-like shell ${name}`, 'a shell in it'],
+    [`lxd-like snapshot ${name} fresh`, `keep this state; "restore ${name} fresh" brings it back`],
+    [`lxd-like launch ${image} another`, 'a second one, in less than a second'],
+  ] as const;
+  const width = Math.max(...next.map(([typed]) => typed.length));
   const { value } = await client.server.get();
-  session.line(`
-${value.environment?.server_name ?? 'This machine'} runs its first container. Try next:
-  lxd-like shell ${name}              a shell in it
-  lxd-like snapshot ${name} fresh     keep this state; "restore ${name} fresh" brings it back
-  lxd-like launch debian/12 another  a second one, in less than a second`);
+  session.line(`\n${value.environment?.server_name ?? 'This machine'} runs its first container. Try next:`);
+  for (const [typed, what] of next) session.line(`  ${typed.padEnd(width)}  ${what}`);
 }
