@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { settled, useDaemon } from './harness/fixture.ts';
 
@@ -63,6 +64,7 @@ test('shutdown stops containers cleanly, and boot.autostart and the last state b
   await daemon.must('init', 'tiny', 'off');
   await daemon.must('shutdown', '--timeout=30');
   await daemon.ended();
+  expect(readdirSync('/sys/class/net')).not.toContain(daemon.bridge);
   await daemon.start();
   expect(await daemon.must('list', '-f', 'csv', '-c', 'ns')).toBe('auto,RUNNING\nc1,RUNNING\noff,STOPPED\n');
 });

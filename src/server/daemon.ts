@@ -32,7 +32,8 @@ export interface Equipment {
   readonly recoverySteps: readonly StartStep[];
   /** likewise, but requests are served meanwhile */
   readonly startSteps: readonly StartStep[];
-  readonly stopInstances: (services: Services, options: StopOptions) => Promise<void>;
+  /** stops instances and networks, for a shutdown */
+  readonly stopAll: (services: Services, options: StopOptions) => Promise<void>;
   /** uid of the process at the other end of a connected unix socket */
   readonly peerUid: (descriptor: number) => number;
 }
@@ -188,7 +189,7 @@ export class Daemon implements DaemonControl {
 
   async #stopInstances(options: StopOptions): Promise<void> {
     await this.#ready;
-    if (this.#services) await this.#equipment.stopInstances(this.#services, options);
+    if (this.#services) await this.#equipment.stopAll(this.#services, options);
     setTimeout(this.#end, answerMs);
   }
 

@@ -6,6 +6,7 @@ import { followContainers } from './instances/follow-containers.ts';
 import { recoverInstances } from './instances/recover.ts';
 import { buildNetworks } from './networks/build-networks.ts';
 import { startNetworks } from './networks/start-networks.ts';
+import { stopNetworks } from './networks/stop-networks.ts';
 import { MountedPools } from './pools/mounted-pools.ts';
 import { recoverPools } from './pools/recover-pools.ts';
 import { LxcRuntime } from './runtime/lxc-runtime.ts';
@@ -30,6 +31,9 @@ export const equipment: Equipment = {
     { what: 'putting instances right', run: recoverInstances },
   ],
   startSteps: [{ what: 'starting instances', run: services => autostartInstances(services) }],
-  stopInstances: (services, { timeoutMs }) => stopAllInstances(services, timeoutMs),
+  stopAll: async (services, { timeoutMs }) => {
+    await stopAllInstances(services, timeoutMs);
+    await stopNetworks(services);
+  },
   peerUid: descriptor => kernel.peerCredentials(descriptor).uid,
 };

@@ -89,6 +89,6 @@ const bareEquipment: Equipment = {
   }),
   recoverySteps: [],
   startSteps: [],
-  stopInstances: async () => undefined,
+  stopAll: async () => undefined,
   peerUid: () => 0,
 };
