@@ -14,6 +14,7 @@ import { upgradeHandler } from './http/upgrade.ts';
 import { logSink } from './log-sink.ts';
 import { LocalOperations } from './operations/local-operations.ts';
 import type { StatePaths } from './paths.ts';
+import { RepeatedStep } from './repeated-step.ts';
 import type { DaemonControl, Services } from './services.ts';
 import { ServerSettings } from './settings/server-settings.ts';
 import { holdStateDirectory, type HeldDirectory } from './state-directory.ts';
@@ -21,6 +22,7 @@ import { holdStateDirectory, type HeldDirectory } from './state-directory.ts';
 const stopDeadlineMs = 10_000;
 // time for the answer to a shutdown request to leave
 const answerMs = 50;
+const minuteMs = 60_000;
 
 /** What this daemon builds itself, before the parts that drive the kernel. */
 export type CoreServices = Omit<Services, 'pools' | 'networks' | 'networkControl' | 'runtime'>;
@@ -30,6 +32,8 @@ export interface Equipment {
   readonly build: (core: CoreServices) => Promise<Pick<Services, 'pools' | 'networks' | 'networkControl' | 'runtime'>>;
   /** in order, after the API listens; a step that fails is logged and the next one runs */
   readonly startSteps: readonly StartStep[];
+  /** once a minute from when the daemon is ready until it stops */
+  readonly minuteSteps?: readonly StartStep[];
   readonly stopInstances: (services: Services, options: StopOptions) => Promise<void>;
   /** uid of the process at the other end of a connected unix socket */
   readonly peerUid: (descriptor: number) => number;
@@ -65,6 +69,7 @@ export class Daemon implements DaemonControl {
   #shutdown: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #forced = false;
+  #repeated: readonly RepeatedStep[] = [];
   shuttingDown = false;
   /** resolves when a shutdown is over and its caller has its answer */
   readonly ended: Promise<void>;
@@ -161,7 +166,12 @@ export class Daemon implements DaemonControl {
       this.applyListeners(services.settings.get('core.https_address') ?? ''),
     );
     for (const { what, run } of this.#equipment.startSteps) await this.#step(what, () => run(services));
-    this.log.info('The daemon is ready');
+    if (this.shuttingDown) return;
+    const { log } = this;
+    this.#repeated = (this.#equipment.minuteSteps ?? []).map(
+      ({ what, run }) => new RepeatedStep({ what, run: () => run(services), everyMs: minuteMs, log }),
+    );
+    log.info('The daemon is ready');
   }
 
   async #step(what: string, run: () => Promise<void>): Promise<void> {
@@ -184,6 +194,7 @@ export class Daemon implements DaemonControl {
       this.log.warning('Ended before all work did');
       process.exit(0);
     }, stopDeadlineMs);
+    await Promise.all(this.#repeated.map(step => step.close()));
     await this.#core.operations.close();
     await this.#listeners?.close();
     await this.#services?.runtime.close();
