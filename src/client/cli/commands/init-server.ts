@@ -57,8 +57,10 @@ async function currentSetup(client: Client): Promise<Setup> {
     client.networks.list(),
     client.profiles.list(),
   ]);
+  // the server shows "true" for a password; given back, that would become the password
+  const { 'core.trust_password': _hidden, ...config } = value.config ?? {};
   return {
-    config: value.config ?? {},
+    config,
     networks: networks
       .filter(entry => entry.managed)
       .map(({ config, description, name, type }) => ({ config, description, name, type })),
@@ -121,7 +123,7 @@ async function ask(session: Session, client: Client, options: SetupOptions): Pro
   let { storageBackend, storageCreateDevice, storageCreateLoop, networkAddress, trustPassword } = options;
   if (pools.length === 0) {
     const suggested = storageBackend ?? (await preferredDriver(client));
-    storageBackend = await session.ask(`Storage driver (btrfs, dir, zfs) [default=${suggested}]: `, suggested);
+    storageBackend = await session.ask(`Storage driver (btrfs, dir) [default=${suggested}]: `, suggested);
     if (storageBackend !== 'dir') {
       storageCreateDevice = (await session.ask('Empty disk for it (empty = a file) []: ')) || undefined;
       if (storageCreateDevice === undefined) {
@@ -141,7 +143,12 @@ async function ask(session: Session, client: Client, options: SetupOptions): Pro
   return { ...options, storageBackend, storageCreateDevice, storageCreateLoop, networkAddress, trustPassword };
 }
 
+const setupKeys = ['config', 'storage_pools', 'networks', 'profiles'];
+
 function normalised(given: Readonly<Record<string, unknown>>): Setup {
+  const unknown = Object.keys(given).find(key => !setupKeys.includes(key));
+  if (unknown !== undefined)
+    throw new ApiError('invalid-argument', `Unknown key "${unknown}" in the preseed: use ${setupKeys.join(', ')}`);
   const objects = (key: string): readonly SetupObject[] => {
     const list = given[key];
     if (list === undefined || list === null) return [];
