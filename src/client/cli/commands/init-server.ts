@@ -75,7 +75,7 @@ async function defaults(client: Client, options: SetupOptions): Promise<Setup> {
   const managed = (await client.networks.list()).find(entry => entry.managed);
   const profile = await client.profiles.get('default');
   const poolName = pool ?? 'default';
-  const driver = options.storageBackend ?? (await preferredDriver(client));
+  const driver = options.storageBackend ?? preferred(await supportedDrivers(client));
   const source = options.storageCreateDevice ?? options.storagePool;
   const address = options.networkAddress ?? '';
   const isIpv6 = address.includes(':') && !address.startsWith('[');
@@ -112,18 +112,24 @@ async function defaults(client: Client, options: SetupOptions): Promise<Setup> {
   };
 }
 
-async function preferredDriver(client: Client): Promise<string> {
+async function supportedDrivers(client: Client): Promise<readonly string[]> {
   const { value } = await client.server.get();
-  const known = value.environment?.storage_supported_drivers.map(driver => driver.Name) ?? [];
-  return known.includes('btrfs') ? 'btrfs' : 'dir';
+  return value.environment?.storage_supported_drivers.map(driver => driver.Name).sort() ?? [];
+}
+
+function preferred(drivers: readonly string[]): string {
+  return drivers.includes('btrfs') ? 'btrfs' : 'dir';
 }
 
 async function ask(session: Session, client: Client, options: SetupOptions): Promise<SetupOptions> {
   const pools = await client.storagePools.names();
   let { storageBackend, storageCreateDevice, storageCreateLoop, networkAddress, trustPassword } = options;
   if (pools.length === 0) {
-    const suggested = storageBackend ?? (await preferredDriver(client));
-    storageBackend = await session.ask(`Storage driver (btrfs, dir) [default=${suggested}]: `, suggested);
+    const known = await supportedDrivers(client);
+    const suggested = storageBackend ?? preferred(known);
+    storageBackend = await session.ask(`Storage driver (${known.join(', ')}) [default=${suggested}]: `, suggested);
+    if (!known.includes(storageBackend))
+      throw new ApiError('invalid-argument', `Unknown storage driver "${storageBackend}": use ${known.join(' or ')}`);
     if (storageBackend !== 'dir') {
       storageCreateDevice = (await session.ask('Empty disk for it (empty = a file) []: ')) || undefined;
       if (storageCreateDevice === undefined) {
