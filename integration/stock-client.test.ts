@@ -1,6 +1,16 @@
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { settled, useDaemon } from './harness/fixture.ts';
+
+async function freePort(): Promise<number> {
+  return await new Promise(resolve => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
 
 /** The unmodified client of the distribution drives our daemon. */
 describe.skipIf(!existsSync('/usr/bin/lxc'))('the stock lxc client', () => {
@@ -56,6 +66,9 @@ describe.skipIf(!existsSync('/usr/bin/lxc'))('the stock lxc client', () => {
     await lxc('copy', 'c1/snap0', 'c2');
     await lxc('move', 'c2', 'c3');
     expect(await lxc('list', '--format', 'csv', '-c', 'nS')).toBe('c1,1\nc3,0\n');
+    await lxc('copy', 'c1', 'c4', '--instance-only');
+    expect(await lxc('list', '--format', 'csv', '-c', 'nS', 'c4')).toBe('c4,0\n');
+    await lxc('delete', 'c4');
     await lxc('delete', 'c1/snap0');
   });
 
@@ -85,6 +98,15 @@ describe.skipIf(!existsSync('/usr/bin/lxc'))('the stock lxc client', () => {
   async function fingerprint(): Promise<string> {
     return /^Fingerprint: (\w+)$/m.exec(await lxc('image', 'info', 'tiny'))?.[1] ?? '';
   }
+
+  test('joins over TLS with a token', async () => {
+    await lxc('config', 'set', 'core.https_address', `127.0.0.1:${String(await freePort())}`);
+    const token = (await lxc('config', 'trust', 'add', '--name', 'guest', '-q')).trim().split('\n').pop() ?? '';
+    await lxc('remote', 'add', 'far', token);
+    expect(await lxc('list', 'far:', '--format', 'csv', '-c', 'n')).toContain('c1');
+    expect(await lxc('config', 'trust', 'list', '--format', 'csv')).toContain('guest');
+    await lxc('config', 'unset', 'core.https_address');
+  });
 
   test('deletes', async () => {
     await lxc('delete', 'c1', 'c3');

@@ -17,8 +17,10 @@ export async function sendOverSocket(socketPath: string, request: RawRequest): P
   const socket = createConnection(socketPath);
   request.signal?.addEventListener('abort', () => socket.destroy(request.signal?.reason as Error), { once: true });
   socket.on('error', () => undefined); // told by the iterator below
+  socket.cork(); // in one piece: a server that refuses by the head alone may close before a second write
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   if (body !== undefined) socket.write(body);
+  socket.uncork();
 
   const chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   try {

@@ -14,6 +14,7 @@ import { upgradeHandler } from './http/upgrade.ts';
 import { logSink } from './log-sink.ts';
 import { LocalOperations } from './operations/local-operations.ts';
 import type { StatePaths } from './paths.ts';
+import { RepeatedStep } from './repeated-step.ts';
 import type { DaemonControl, Services } from './services.ts';
 import { ServerSettings } from './settings/server-settings.ts';
 import { holdStateDirectory, type HeldDirectory } from './state-directory.ts';
@@ -21,6 +22,7 @@ import { holdStateDirectory, type HeldDirectory } from './state-directory.ts';
 const stopDeadlineMs = 10_000;
 // time for the answer to a shutdown request to leave
 const answerMs = 50;
+const minuteMs = 60_000;
 
 /** What this daemon builds itself, before the parts that drive the kernel. */
 export type CoreServices = Omit<Services, 'pools' | 'networks' | 'networkControl' | 'runtime'>;
@@ -32,6 +34,8 @@ export interface Equipment {
   readonly recoverySteps: readonly StartStep[];
   /** likewise, but requests are served meanwhile */
   readonly startSteps: readonly StartStep[];
+  /** once a minute from when the daemon is ready until it stops */
+  readonly minuteSteps?: readonly StartStep[];
   /** stops instances and networks, for a shutdown */
   readonly stopAll: (services: Services, options: StopOptions) => Promise<void>;
   /** uid of the process at the other end of a connected unix socket */
@@ -69,6 +73,7 @@ export class Daemon implements DaemonControl {
   #shutdown: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #forced = false;
+  #repeated: readonly RepeatedStep[] = [];
   shuttingDown = false;
   /** resolves when a shutdown is over and its caller has its answer */
   readonly ended: Promise<void>;
@@ -136,7 +141,7 @@ export class Daemon implements DaemonControl {
   shutdown(options: StopOptions): Promise<void> {
     this.shuttingDown = true;
     this.#forced = options.force;
-    this.#shutdown ??= this.#stopInstances(options);
+    this.#shutdown ??= this.#stopAll(options);
     return this.#shutdown;
   }
 
@@ -171,7 +176,12 @@ export class Daemon implements DaemonControl {
     );
     await this.#recovered;
     await this.#runAll(services, this.#equipment.startSteps);
-    this.log.info('The daemon is ready');
+    if (this.shuttingDown) return;
+    const { log } = this;
+    this.#repeated = (this.#equipment.minuteSteps ?? []).map(
+      ({ what, run }) => new RepeatedStep({ what, run: () => run(services), everyMs: minuteMs, log }),
+    );
+    log.info('The daemon is ready');
   }
 
   async #runAll(services: Services, steps: readonly StartStep[]): Promise<void> {
@@ -187,7 +197,7 @@ export class Daemon implements DaemonControl {
     }
   }
 
-  async #stopInstances(options: StopOptions): Promise<void> {
+  async #stopAll(options: StopOptions): Promise<void> {
     await this.#ready;
     if (this.#services) await this.#equipment.stopAll(this.#services, options);
     setTimeout(this.#end, answerMs);
@@ -198,6 +208,7 @@ export class Daemon implements DaemonControl {
       this.log.warning('Ended before all work did');
       process.exit(0);
     }, stopDeadlineMs);
+    await Promise.all(this.#repeated.map(step => step.close()));
     await this.#core.operations.close();
     await this.#listeners?.close();
     await this.#services?.runtime.close();

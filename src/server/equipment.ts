@@ -4,6 +4,7 @@ import { recoverImages } from './images/delete-image.ts';
 import { autostartInstances, stopAllInstances } from './instances/autostart.ts';
 import { followContainers } from './instances/follow-containers.ts';
 import { recoverInstances } from './instances/recover.ts';
+import { deleteExpiredSnapshots } from './instances/snapshots.ts';
 import { buildNetworks } from './networks/build-networks.ts';
 import { startNetworks } from './networks/start-networks.ts';
 import { stopNetworks } from './networks/stop-networks.ts';
@@ -31,6 +32,7 @@ export const equipment: Equipment = {
     { what: 'putting instances right', run: recoverInstances },
   ],
   startSteps: [{ what: 'starting instances', run: services => autostartInstances(services) }],
+  minuteSteps: [{ what: 'deleting expired snapshots', run: services => deleteExpiredSnapshots(services) }],
   stopAll: async (services, { timeoutMs }) => {
     await stopAllInstances(services, timeoutMs);
     await stopNetworks(services);

@@ -63,7 +63,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   'config trust': 'Manage trusted clients',
   'image alias': 'Manage image aliases',
   'profile device': 'Manage devices of profiles',
-  'storage volume': 'Manage storage volumes',
+  'storage volume': 'Look at storage volumes',
 };
 
 export function commandHelp(spec: CommandSpec): string {

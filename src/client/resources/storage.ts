@@ -23,13 +23,6 @@ export interface StorageVolumesPost extends StorageVolumePut {
   readonly source?: Readonly<Record<string, unknown>>;
 }
 
-export interface StorageVolumeSnapshot {
-  readonly name: string;
-  readonly description: string;
-  readonly expires_at: string | null;
-  readonly config: ConfigMap;
-}
-
 export class StoragePools extends Collection<StoragePool, StoragePoolsPost, StoragePoolPut> {
   constructor(transport: Transport) {
     super(transport, '/1.0/storage-pools');
@@ -45,20 +38,5 @@ export class StoragePools extends Collection<StoragePool, StoragePoolsPost, Stor
 
   volumes(pool: string, type: string): Collection<StorageVolume, StorageVolumesPost, StorageVolumePut> {
     return new Collection(this.transport, `${this.path(pool)}/volumes/${type}`);
-  }
-
-  volumeSnapshots(
-    pool: string,
-    type: string,
-    volume: string,
-  ): Collection<StorageVolumeSnapshot, { readonly name: string; readonly expires_at?: string | null }> {
-    return new Collection(this.transport, `${this.volumes(pool, type).path(volume)}/snapshots`);
-  }
-
-  async volumeUsage(pool: string, type: string, volume: string): Promise<{ used?: number; total?: number }> {
-    const path = `${this.volumes(pool, type).path(volume)}/state`;
-    return (
-      (await this.transport.call<{ usage: { used?: number; total?: number } | null }>('GET', path)).metadata.usage ?? {}
-    );
   }
 }

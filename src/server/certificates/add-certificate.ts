@@ -45,8 +45,9 @@ export async function addCertificate(services: Uses, enrolment: Enrolment): Prom
 }
 
 /** Checks the members that say what a certificate may do. */
-export function grantOf({ name = '', type = 'client', restricted = false, projects }: CertificatesPost): TokenGrant {
-  if (type !== 'client')
+export function grantOf({ name = '', type, restricted = false, projects }: CertificatesPost): TokenGrant {
+  // LXD's client leaves the type empty when it adds itself with a token
+  if (type && type !== 'client')
     throw new ApiError('unsupported', `Certificates of type "${type}" have no use on a server without a cluster`);
   if (hasControlCharacters(name) || name.length > 255)
     throw invalid('name', 'must be at most 255 printable characters');

@@ -11,7 +11,7 @@ import { type Answer, type Ask, InnerDaemon } from '../http/testing/test-daemon.
 let daemon: InnerDaemon;
 let port = 0;
 const clients: Record<string, CertificateAndKey> = {};
-for (const commonName of ['one', 'two', 'three', 'four', 'five'])
+for (const commonName of ['one', 'two', 'three', 'four', 'five', 'six'])
   clients[commonName] = await makeCertificate({ commonName, usage: 'client' });
 
 const fingerprintOf = (name: string): string =>
@@ -91,6 +91,13 @@ test('a token works once, for what it was made for', async () => {
   const winner = answers[0]?.status === 201 ? 'two' : 'three';
   const got = (await daemon.ask('GET', `/1.0/certificates/${fingerprintOf(winner).slice(0, 12)}`)).json.metadata;
   expect(got).toMatchObject({ name: 'guest', restricted: true, projects: ['default'] });
+});
+
+test('a certificate without a type is a client’s', async () => {
+  const added = await daemon.ask('POST', '/1.0/certificates', { body: { type: '', certificate: derOf('six') } });
+  expect(added.status).toBe(201);
+  const got = (await daemon.ask('GET', `/1.0/certificates/${fingerprintOf('six')}`)).json.metadata;
+  expect(got).toMatchObject({ type: 'client' });
 });
 
 describe('a restricted client', () => {

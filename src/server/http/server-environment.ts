@@ -3,6 +3,7 @@ import { hostname, release, version } from 'node:os';
 import type { ServerEnvironment } from '#api/server.ts';
 import { runCommand } from '#base/run-command.ts';
 import type { Services } from '../services.ts';
+import { kernelFeatures } from './kernel-features.ts';
 
 /** The release of LXD whose API is spoken; clients compare it. */
 const compatibleVersion = '5.0.2';
@@ -17,6 +18,7 @@ interface HostFacts {
   readonly osVersion: string;
   readonly lxcVersion: string;
   readonly btrfsVersion: string;
+  readonly kernelFeatures: Readonly<Record<string, string>>;
 }
 
 let facts: Promise<HostFacts> | undefined;
@@ -38,7 +40,7 @@ export async function serverEnvironment(services: Services, project: string): Pr
     firewall: 'nftables',
     kernel: 'Linux',
     kernel_architecture: supported[0] ?? process.arch,
-    kernel_features: {},
+    kernel_features: host.kernelFeatures,
     kernel_version: release(),
     lxc_features: {},
     os_name: host.osName,
@@ -60,8 +62,10 @@ export async function serverEnvironment(services: Services, project: string): Pr
 }
 
 async function hostFacts(): Promise<HostFacts> {
-  const [osRelease, lxcVersion, btrfs] = await Promise.all([
-    readFile('/etc/os-release', 'utf8').catch(() => ''),
+  const [osRelease, seccompActions, fileSystems, lxcVersion, btrfs] = await Promise.all([
+    textOf('/etc/os-release'),
+    textOf('/proc/sys/kernel/seccomp/actions_avail'),
+    textOf('/proc/filesystems'),
     liblxcVersion(),
     runCommand('btrfs', ['--version']).then(
       ({ stdout }) => /v?(\d[\w.]*)/.exec(stdout)?.[1] ?? '',
@@ -69,7 +73,17 @@ async function hostFacts(): Promise<HostFacts> {
     ),
   ]);
   const field = (name: string): string => new RegExp(`^${name}="?([^"\n]*)"?$`, 'm').exec(osRelease)?.[1] ?? '';
-  return { osName: field('NAME') || version(), osVersion: field('VERSION_ID'), lxcVersion, btrfsVersion: btrfs };
+  return {
+    osName: field('NAME') || version(),
+    osVersion: field('VERSION_ID'),
+    lxcVersion,
+    btrfsVersion: btrfs,
+    kernelFeatures: kernelFeatures({ release: release(), seccompActions, fileSystems }),
+  };
+}
+
+async function textOf(file: string): Promise<string> {
+  return await readFile(file, 'utf8').catch(() => '');
 }
 
 /** From the package that owns the library; the soname's number when there is no dpkg. */

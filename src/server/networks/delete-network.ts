@@ -39,8 +39,11 @@ export async function deleteNetwork(services: NetworkServices, name: string, req
 export async function checkUnused(reader: Reader, name: string, action: string): Promise<void> {
   const users = (await networkUsers(reader)).get(name) ?? [];
   if (users.length === 0) return;
-  const names = users.map(url => `"${url.replace('/1.0/', '')}"`).join(', ');
-  throw new ApiError('failed-precondition', `Cannot ${action} network "${name}" while it is used by ${names}`);
+  const names = users.join(', ');
+  throw new ApiError(
+    'failed-precondition',
+    `Cannot ${action} network "${name}" while it is used by ${names}; detach it there first`,
+  );
 }
 
 async function removeNetwork(services: NetworkServices, record: NetworkRecord): Promise<void> {

@@ -57,8 +57,10 @@ async function currentSetup(client: Client): Promise<Setup> {
     client.networks.list(),
     client.profiles.list(),
   ]);
+  // the server shows "true" for a password; given back, that would become the password
+  const { 'core.trust_password': _hidden, ...config } = value.config ?? {};
   return {
-    config: value.config ?? {},
+    config,
     networks: networks
       .filter(entry => entry.managed)
       .map(({ config, description, name, type }) => ({ config, description, name, type })),
@@ -73,7 +75,7 @@ async function defaults(client: Client, options: SetupOptions): Promise<Setup> {
   const managed = (await client.networks.list()).find(entry => entry.managed);
   const profile = await client.profiles.get('default');
   const poolName = pool ?? 'default';
-  const driver = options.storageBackend ?? (await preferredDriver(client));
+  const driver = options.storageBackend ?? preferred(await supportedDrivers(client));
   const source = options.storageCreateDevice ?? options.storagePool;
   const address = options.networkAddress ?? '';
   const isIpv6 = address.includes(':') && !address.startsWith('[');
@@ -110,18 +112,24 @@ async function defaults(client: Client, options: SetupOptions): Promise<Setup> {
   };
 }
 
-async function preferredDriver(client: Client): Promise<string> {
+async function supportedDrivers(client: Client): Promise<readonly string[]> {
   const { value } = await client.server.get();
-  const known = value.environment?.storage_supported_drivers.map(driver => driver.Name) ?? [];
-  return known.includes('btrfs') ? 'btrfs' : 'dir';
+  return value.environment?.storage_supported_drivers.map(driver => driver.Name).sort() ?? [];
+}
+
+function preferred(drivers: readonly string[]): string {
+  return drivers.includes('btrfs') ? 'btrfs' : 'dir';
 }
 
 async function ask(session: Session, client: Client, options: SetupOptions): Promise<SetupOptions> {
   const pools = await client.storagePools.names();
   let { storageBackend, storageCreateDevice, storageCreateLoop, networkAddress, trustPassword } = options;
   if (pools.length === 0) {
-    const suggested = storageBackend ?? (await preferredDriver(client));
-    storageBackend = await session.ask(`Storage driver (btrfs, dir, zfs) [default=${suggested}]: `, suggested);
+    const known = await supportedDrivers(client);
+    const suggested = storageBackend ?? preferred(known);
+    storageBackend = await session.ask(`Storage driver (${known.join(', ')}) [default=${suggested}]: `, suggested);
+    if (!known.includes(storageBackend))
+      throw new ApiError('invalid-argument', `Unknown storage driver "${storageBackend}": use ${known.join(' or ')}`);
     if (storageBackend !== 'dir') {
       storageCreateDevice = (await session.ask('Empty disk for it (empty = a file) []: ')) || undefined;
       if (storageCreateDevice === undefined) {
@@ -141,7 +149,12 @@ async function ask(session: Session, client: Client, options: SetupOptions): Pro
   return { ...options, storageBackend, storageCreateDevice, storageCreateLoop, networkAddress, trustPassword };
 }
 
+const setupKeys = ['config', 'storage_pools', 'networks', 'profiles'];
+
 function normalised(given: Readonly<Record<string, unknown>>): Setup {
+  const unknown = Object.keys(given).find(key => !setupKeys.includes(key));
+  if (unknown !== undefined)
+    throw new ApiError('invalid-argument', `Unknown key "${unknown}" in the preseed: use ${setupKeys.join(', ')}`);
   const objects = (key: string): readonly SetupObject[] => {
     const list = given[key];
     if (list === undefined || list === null) return [];
