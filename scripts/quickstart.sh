@@ -6,14 +6,14 @@ set -eu
 
 #: From a bare Debian machine to a running system container, in one command.
 #:
-#: Usage: lxd-like quickstart [--yes] [--storage btrfs|dir|zfs] [--disk DEVICE] [--size SIZE]
+#: Usage: lxd-like quickstart [--yes] [--storage btrfs|dir] [--disk DEVICE] [--size SIZE]
 #:                            [--image debian/12] [--name NAME] [--no-container]
 #:
 #: Installs what is missing, starts the daemon, makes a storage pool and a network, builds a Debian image from this
 #: machine's own package archive and launches a first container. What is there already is left alone.
 #:
 #:   --yes            do not ask before installing packages
-#:   --storage KIND   btrfs (default), dir or zfs
+#:   --storage KIND   btrfs (default) or dir
 #:   --disk DEVICE    use this empty disk for the pool instead of a file
 #:   --size SIZE      size of the file, such as 20GiB
 #:   --image NAME     what to build and launch: debian/12 (default), debian/13 ...

@@ -19,7 +19,7 @@ export const commands: readonly CommandSpec[] = [
     ],
     options: {
       yes: flag('-y,--yes', 'Do not ask before installing packages'),
-      storage: text('--storage', 'Kind of storage pool', 'btrfs', ['btrfs', 'dir', 'zfs']),
+      storage: text('--storage', 'Kind of storage pool', 'btrfs', ['btrfs', 'dir']),
       disk: text('--disk', 'Use this empty disk for the pool instead of a file'),
       size: text('--size', 'Size of the file, such as 20GiB'),
       image: text('--image', 'What to build and launch', 'debian/12'),
