@@ -38,7 +38,7 @@ export const commands: readonly CommandSpec[] = [
     summary: 'Create storage pools',
     examples: [
       ['storage create fast btrfs size=20GiB', 'A pool in a file.'],
-      ['storage create fast zfs source=/dev/sdb', 'A pool on an empty disk.'],
+      ['storage create fast btrfs source=/dev/sdb', 'A pool on an empty disk.'],
       ['storage create plain dir', 'A pool in a plain folder.'],
     ],
     options: { target: targetOption },
