@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   openSync,
   readSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -238,13 +239,16 @@ describe('links', () => {
 
   test('a pair reaches into another network namespace, and both ends are up', async () => {
     const other = child('unshare', '-n', 'sleep', '100');
-    await sleep(200);
+    const network = (pid: number | 'self'): string => readlinkSync(`/proc/${String(pid)}/ns/net`);
+    await expect.poll(() => network(other.pid) !== network('self')).toBe(true);
     kernel.createBridge(bridge, { up: true, mtu: 1400 });
     expect(() => kernel.createBridge(bridge, {})).toThrow(expect.objectContaining({ code: 'EEXIST' }));
     const settings = { up: true, hardwareAddress: '00:16:3e:aa:bb:cc' };
     kernel.createVeth('ctadd1', { up: true, master: bridge }, { name: 'eth0', pid: other.pid, settings });
-    const theirs = kernel.links(other.pid).find(link => link.name === 'eth0');
-    expect(theirs).toMatchObject({ kind: 'veth', hardwareAddress: '00:16:3e:aa:bb:cc', operationalState: 'up' });
+    // the kernel tells the state a moment later (linkwatch)
+    await expect
+      .poll(() => kernel.links(other.pid).find(link => link.name === 'eth0'))
+      .toMatchObject({ kind: 'veth', hardwareAddress: '00:16:3e:aa:bb:cc', operationalState: 'up' });
     const ours = kernel.links().find(link => link.name === 'ctadd1');
     expect(ours?.masterIndex).toBe(kernel.links().find(link => link.name === bridge)?.index);
     kernel.changeLink('ctadd1', { master: null, newName: 'ctadd2' });
