@@ -89,6 +89,8 @@ class PendingUpgrade implements UpgradeSocket {
 function keepAlive(socket: WebSocket): void {
   let unanswered = 0;
   const timer = setInterval(() => {
+    // paused for back-pressure: its pongs wait behind what nobody reads yet
+    if (socket.isPaused) unanswered = 0;
     if (unanswered >= missedPongs) {
       socket.terminate();
       return;

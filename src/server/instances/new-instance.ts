@@ -102,6 +102,11 @@ async function originOf(reader: Reader, project: string, request: InstancesPost)
       return { kind: 'none' };
     case 'image': {
       const { alias, fingerprint } = source;
+      if (source.server)
+        throw new ApiError(
+          'unsupported',
+          'Invalid "source.server": import the image here first, remote images are not supported yet',
+        );
       if (!alias && !fingerprint)
         throw new ApiError('invalid-argument', 'Invalid "source": an alias or a fingerprint is required');
       const image = await resolveImage(reader, project, {
