@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { settled, useDaemon } from './harness/fixture.ts';
+import { hostPidOfInit } from './harness/processes.ts';
 
 const daemon = useDaemon({ storage: 'btrfs', network: true });
 
@@ -43,7 +44,6 @@ test('an upgrade of the daemon leaves containers and their network alone', async
 
 test('a container that ended while the daemon was away is stopped and can be started', async () => {
   await daemon.kill();
-  const { hostPidOfInit } = await import('./harness/processes.ts');
   process.kill(hostPidOfInit(daemon.directory, 'c1'), 'SIGKILL');
   await daemon.start();
   expect(await settled(async () => (await statusOf('c1')) === 'Stopped')).toBe(true);
@@ -52,7 +52,6 @@ test('a container that ended while the daemon was away is stopped and can be sta
 
 test('a reboot that the guest asked for while the daemon was away is carried out', async () => {
   await daemon.kill();
-  const { hostPidOfInit } = await import('./harness/processes.ts');
   process.kill(hostPidOfInit(daemon.directory, 'c1'), 'SIGINT');
   await new Promise(resolve => setTimeout(resolve, 1000));
   await daemon.start();

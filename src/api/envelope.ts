@@ -1,5 +1,4 @@
 import type { ErrorCode } from './error.ts';
-import type { Operation } from './operation.ts';
 
 /** Every JSON answer carries these seven members; `code` is ours, beside LXD's number. */
 export interface Envelope<T = unknown> {
@@ -12,5 +11,3 @@ export interface Envelope<T = unknown> {
   readonly metadata: T;
   readonly code?: ErrorCode;
 }
-
-export type AsyncEnvelope = Envelope<Operation>;

@@ -3,24 +3,31 @@ import path from 'node:path';
 import type { NetworkState } from '#api/network.ts';
 import type { Kernel } from '#native/kernel.ts';
 
-/** What the kernel knows of a link, as GET /1.0/networks/NAME/state gives it. */
-export function linkState(link: Kernel.Link): NetworkState {
+/** What the states of networks and of instances say alike of a link; IFF_UP is of netdevice(7). */
+export function commonLinkState({ addresses, counters, hardwareAddress, mtu, flags }: Kernel.Link) {
   return {
-    addresses: link.addresses.map(({ family, address, prefixLength, scope }) => ({
+    addresses: addresses.map(({ family, address, prefixLength, scope }) => ({
       family,
       address,
       netmask: String(prefixLength),
       scope,
     })),
     counters: {
-      bytes_received: link.counters.bytesReceived,
-      bytes_sent: link.counters.bytesSent,
-      packets_received: link.counters.packetsReceived,
-      packets_sent: link.counters.packetsSent,
+      bytes_received: counters.bytesReceived,
+      bytes_sent: counters.bytesSent,
+      packets_received: counters.packetsReceived,
+      packets_sent: counters.packetsSent,
     },
-    hwaddr: link.hardwareAddress,
-    mtu: link.mtu,
-    state: link.flags & 0x1 ? 'up' : 'down',
+    hwaddr: hardwareAddress,
+    mtu,
+    state: flags & 0x1 ? ('up' as const) : ('down' as const),
+  };
+}
+
+/** What the kernel knows of a link, as GET /1.0/networks/NAME/state gives it. */
+export function linkState(link: Kernel.Link): NetworkState {
+  return {
+    ...commonLinkState(link),
     type: link.flags & 0x8 ? 'loopback' : link.flags & 0x10 ? 'point-to-point' : 'broadcast',
     bridge: link.kind === 'bridge' ? bridgeState(link.name) : null,
     bond: null,

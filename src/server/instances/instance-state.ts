@@ -1,6 +1,7 @@
 import type { InstanceState, InstanceStateNetwork } from '#api/instance.ts';
 import { statusCodes } from '#api/operation.ts';
 import type { Link } from '#native/addon/index.d.ts';
+import { commonLinkState } from '#network/link-state.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import { containerId } from '../paths.ts';
 import { type Expanded, rootDevice } from './expand-config.ts';
@@ -69,28 +70,17 @@ function networkState(
 
 function linkState(link: Link, hostName: string): InstanceStateNetwork {
   const { counters } = link;
+  const common = commonLinkState(link);
   return {
-    addresses: link.addresses.map(({ family, address, prefixLength, scope }) => ({
-      family,
-      address,
-      netmask: String(prefixLength),
-      scope,
-    })),
+    ...common,
     counters: {
-      bytes_received: counters.bytesReceived,
-      bytes_sent: counters.bytesSent,
-      packets_received: counters.packetsReceived,
-      packets_sent: counters.packetsSent,
+      ...common.counters,
       errors_received: counters.errorsReceived,
       errors_sent: counters.errorsSent,
       packets_dropped_outbound: counters.packetsDroppedOutbound,
       packets_dropped_inbound: counters.packetsDroppedInbound,
     },
-    hwaddr: link.hardwareAddress,
     host_name: hostName,
-    mtu: link.mtu,
-    // IFF_UP, netdevice(7)
-    state: (link.flags & 0x1) === 0 ? 'down' : 'up',
     type: linkType(link.flags),
   };
 }

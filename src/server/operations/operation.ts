@@ -52,6 +52,3 @@ export interface Operations {
   /** Aborts all tasks and waits for them. */
   close(): Promise<void>;
 }
-
-/** Metadata text of running work that clients print as progress. */
-export type ReportProgress = (metadata: Readonly<Record<string, unknown>>) => void;
