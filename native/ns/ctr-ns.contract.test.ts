@@ -184,8 +184,9 @@ describe('the program', () => {
     ['nothing', ['sideways', '1', '2']],
   ])('says what is wrong with %s', async (_what, args) => {
     const raw = new Raw('files', '3', ...args);
+    const exited = once(raw.child, 'exit'); // it may end before its reply is read
     expect(await raw.reply()).toMatchObject({ kind: FAILED, id: 0 });
-    await once(raw.child, 'exit');
+    await exited;
   });
 });
 
