@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http';
 import path from 'node:path';
 import { installedPath } from '#base/install-root.ts';
+import { watchLoopFiles } from './host.ts';
 
 export interface Output {
   readonly status: number;
@@ -44,6 +45,7 @@ export class TestDaemon {
   constructor(environment: Readonly<Record<string, string>> = {}) {
     this.tag = randomBytes(3).toString('hex');
     this.directory = mkdtempSync('/tmp/lxdl-');
+    watchLoopFiles(this.directory);
     this.#environment = {
       PATH: process.env['PATH'] ?? '',
       HOME: path.join(this.directory, 'home'),

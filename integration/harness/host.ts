@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { installRoot } from '#base/install-root.ts';
 
-/** What tests could leave behind on a host: each a list of lines. */
+/** What tests could leave behind on a host: each a list of lines. Loop devices count by the files of test daemons. */
 export interface HostState {
   readonly mounts: readonly string[];
   readonly links: readonly string[];
@@ -10,6 +10,13 @@ export interface HostState {
   readonly loopDevices: readonly string[];
   readonly processes: readonly string[];
   readonly cgroups: readonly string[];
+}
+
+const ownFolders: string[] = [];
+
+/** Names a folder whose files loop devices may be made of while tests run: those of other programs are not ours. */
+export function watchLoopFiles(folder: string): void {
+  ownFolders.push(folder);
 }
 
 export function hostState(): HostState {
@@ -44,7 +51,7 @@ function firewallTables(): readonly string[] {
 function boundLoopDevices(): readonly string[] {
   return execFileSync('losetup', ['--list', '--noheadings', '--output', 'NAME,BACK-FILE'], { encoding: 'utf8' })
     .split('\n')
-    .filter(Boolean)
+    .filter(line => ownFolders.some(folder => line.includes(folder)))
     .sort();
 }
 
