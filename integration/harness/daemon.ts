@@ -5,12 +5,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { installedPath } from '#base/install-root.ts';
 import { watchLoopFiles } from './host.ts';
-
-export interface Output {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { type Output, runProgram, type RunOptions } from './run-program.ts';
 
 export interface Answer {
   readonly status: number;
@@ -27,12 +22,6 @@ export interface Envelope {
   readonly operation: string;
   // oxlint-disable-next-line typescript/no-explicit-any -- tests look into it freely
   readonly metadata: any;
-}
-
-export interface RunOptions {
-  readonly input?: string | Buffer;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly timeoutMs?: number;
 }
 
 /** A daemon of its own: state directory, firewall table and client config that nobody else uses. */
@@ -126,20 +115,7 @@ export class TestDaemon {
   }
 
   async #run(program: string, args: readonly string[], options: RunOptions): Promise<Output> {
-    const child = spawn(program, args, { env: { ...this.#environment, ...options.env }, stdio: 'pipe' });
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 110_000);
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(options.input ?? '');
-    const status = await new Promise<number>((resolve, reject) => {
-      child.on('error', reject);
-      child.on('close', code => resolve(code ?? -1));
-    });
-    clearTimeout(timer);
-    return { status, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+    return await runProgram(program, args, { ...options, env: { ...this.#environment, ...options.env } });
   }
 
   /** One request over the unix socket, as curl would send it. */
