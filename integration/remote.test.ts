@@ -1,17 +1,9 @@
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { useDaemon } from './harness/fixture.ts';
+import { freePort } from './harness/free-port.ts';
 
 const daemon = useDaemon({ storage: 'dir' });
-
-async function freePort(): Promise<number> {
-  return await new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 let port: number;
 

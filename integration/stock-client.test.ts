@@ -1,16 +1,7 @@
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { settled, useDaemon } from './harness/fixture.ts';
-
-async function freePort(): Promise<number> {
-  return await new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
+import { freePort } from './harness/free-port.ts';
 
 /** The unmodified client of the distribution drives our daemon. */
 describe.skipIf(!existsSync('/usr/bin/lxc'))('the stock lxc client', () => {

@@ -1,5 +1,5 @@
 'use strict';
-// Runs a bundle with V8's code cache: the daemon for the first word "daemon", else the command line.
+// Runs a bundle with V8's code cache: the daemon for the first words that are the daemon program's, else the command line.
 const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
@@ -41,7 +41,7 @@ if (process.argv[2] === '--make-cache') {
     run(file, script);
   } else write();
 } else {
-  const name = process.argv[2] === 'daemon' ? 'daemon' : 'cli';
+  const name = ['daemon', 'activateifneeded'].includes(process.argv[2]) ? 'daemon' : 'cli';
   const { file, script } = load(name, readCache(name));
   run(file, script);
 }

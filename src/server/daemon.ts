@@ -5,6 +5,7 @@ import { TrustStore } from './certificates/trust-store.ts';
 import { initialSchema } from './database/migrations/001-initial.ts';
 import { localSchema } from './database/migrations/local-001-initial.ts';
 import { SqliteDatabase } from './database/sqlite.ts';
+import { applyPatches } from './database/patch-files.ts';
 import { LocalEventBus } from './events/bus.ts';
 import { buildApp } from './http/app.ts';
 import { authenticate } from './http/authenticate.ts';
@@ -15,9 +16,10 @@ import { logSink } from './log-sink.ts';
 import { LocalOperations } from './operations/local-operations.ts';
 import type { StatePaths } from './paths.ts';
 import { RepeatedStep } from './repeated-step.ts';
-import type { DaemonControl, Services } from './services.ts';
+import type { DaemonControl, ListenAddresses, Services } from './services.ts';
 import { ServerSettings } from './settings/server-settings.ts';
-import { holdStateDirectory, type HeldDirectory } from './state-directory.ts';
+import { listenAddresses } from './settings/update-settings.ts';
+import { holdStateDirectory, type HeldDirectory, makeFolders } from './state-directory.ts';
 
 const stopDeadlineMs = 10_000;
 // time for the answer to a shutdown request to leave
@@ -93,11 +95,13 @@ export class Daemon implements DaemonControl {
     const file = options.logFile;
     const log = createLog(logSink({ ...(file !== undefined && { file }), level: options.logLevel, events }));
     const directory = await holdStateDirectory(paths);
+    await makeFolders(paths);
     const [database, localDatabase, identity] = await Promise.all([
       SqliteDatabase.open({ file: paths.globalDatabase, migrations: [initialSchema] }),
       SqliteDatabase.open({ file: paths.localDatabase, migrations: [localSchema], readers: 1 }),
       loadIdentity(paths),
     ]);
+    await applyPatches(paths, { global: database, local: localDatabase });
     const settings = new ServerSettings({ database, localDatabase });
     const trust = new TrustStore(database);
     await Promise.all([settings.load(), trust.load()]);
@@ -134,8 +138,8 @@ export class Daemon implements DaemonControl {
     return this.#ready;
   }
 
-  async applyListeners(httpsAddress: string): Promise<void> {
-    await this.#listeners?.openHttps(httpsAddress);
+  async applyListeners(addresses: ListenAddresses): Promise<void> {
+    await this.#listeners?.openHttps(addresses);
   }
 
   shutdown(options: StopOptions): Promise<void> {
@@ -172,7 +176,7 @@ export class Daemon implements DaemonControl {
 
   async #bringUp(services: Services): Promise<void> {
     await this.#step('opening core.https_address', () =>
-      this.applyListeners(services.settings.get('core.https_address') ?? ''),
+      this.applyListeners(listenAddresses(services.settings.visible)),
     );
     await this.#recovered;
     await this.#runAll(services, this.#equipment.startSteps);
@@ -199,6 +203,8 @@ export class Daemon implements DaemonControl {
 
   async #stopAll(options: StopOptions): Promise<void> {
     await this.#ready;
+    const minutes = Number(this.#core.settings.get('core.shutdown_timeout'));
+    if (!options.force) await this.#core.operations.settled(minutes * minuteMs);
     if (this.#services) await this.#equipment.stopAll(this.#services, options);
     setTimeout(this.#end, answerMs);
   }

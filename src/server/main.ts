@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ApiError } from '#api/error.ts';
 import type { LogLevel } from '#base/log.ts';
+import { activateIfNeeded } from './activate-if-needed.ts';
 import { Daemon, type DaemonOptions, type Equipment } from './daemon.ts';
 import { equipment } from './equipment.ts';
 import { StatePaths } from './paths.ts';
@@ -44,11 +45,15 @@ function optionsOf(args: readonly string[]): DaemonOptions {
   });
   const level: LogLevel = values.debug ? 'debug' : values.verbose ? 'info' : 'warning';
   return {
-    paths: new StatePaths(process.env['LXD_LIKE_DIR'] ?? process.env['LXD_DIR'] ?? '/var/lib/lxd-like'),
+    paths: new StatePaths(stateDirectory()),
     logLevel: level,
     socketGid: values.group === undefined ? 0 : groupId(values.group),
     ...(values.logfile !== undefined && { logFile: values.logfile }),
   };
+}
+
+function stateDirectory(): string {
+  return process.env['LXD_LIKE_DIR'] ?? process.env['LXD_DIR'] ?? '/var/lib/lxd-like';
 }
 
 function groupId(name: string): number {
@@ -60,4 +65,6 @@ function groupId(name: string): number {
   return Number(gid);
 }
 
-void main(process.argv.slice(process.argv[2] === 'daemon' ? 3 : 2), equipment);
+const [, , word, ...rest] = process.argv;
+if (word === 'activateifneeded') void activateIfNeeded(new StatePaths(stateDirectory()));
+else void main(word === 'daemon' ? rest : process.argv.slice(2), equipment);

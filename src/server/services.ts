@@ -48,6 +48,14 @@ export interface ServerIdentity {
   readonly fingerprint: string;
 }
 
+/** Addresses of HTTPS listeners, "" for none. */
+export interface ListenAddresses {
+  /** core.https_address */
+  readonly https: string;
+  /** core.metrics_address */
+  readonly metrics: string;
+}
+
 /** What a request may ask of the daemon as a whole. */
 export interface DaemonControl {
   /** resolves when what the last daemon left is taken over and put right; until then requests about resources wait */
@@ -57,8 +65,8 @@ export interface DaemonControl {
   readonly shuttingDown: boolean;
   /** stops instances (unless `force`) and ends the daemon; resolves when it may exit */
   shutdown(options: { readonly force: boolean; readonly timeoutMs: number }): Promise<void>;
-  /** opens or closes the HTTPS listener as core.https_address says; rejects when it cannot */
-  applyListeners(httpsAddress: string): Promise<void>;
+  /** opens, moves or closes the HTTPS listeners; rejects when it cannot */
+  applyListeners(addresses: ListenAddresses): Promise<void>;
   /** addresses that the HTTPS listener answers on */
   readonly addresses: readonly string[];
 }

@@ -18,6 +18,31 @@ export async function holdStateDirectory(paths: StatePaths): Promise<HeldDirecto
   return await hold(path.join(database, 'daemon.lock'), paths.root);
 }
 
+/** Folders that tools around LXD look into, with their modes; guests' roots must be able to pass some. */
+const folders: readonly (readonly [name: string, mode: number])[] = [
+  ['backups', 0o700],
+  ['backups/custom', 0o700],
+  ['backups/instances', 0o700],
+  ['cache', 0o700],
+  ['containers', 0o711],
+  ['devices', 0o711],
+  ['devlxd', 0o755],
+  ['disks', 0o700],
+  ['images', 0o700],
+  ['logs', 0o700],
+  ['networks', 0o711],
+  ['security', 0o700],
+  ['security/seccomp', 0o700],
+  ['shmounts', 0o711],
+  ['snapshots', 0o700],
+  ['storage-pools', 0o711],
+];
+
+/** Makes the folders of the state directory as far as they are missing. */
+export async function makeFolders({ root }: StatePaths): Promise<void> {
+  for (const [name, mode] of folders) await mkdir(path.join(root, name), { recursive: true, mode });
+}
+
 /** SQLite's lock on a file of its own: the kernel lets go of it when the process dies. */
 async function hold(file: string, root: string): Promise<HeldDirectory> {
   await (await open(file, 'a', 0o600)).close();

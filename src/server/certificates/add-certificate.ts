@@ -35,7 +35,13 @@ export async function addCertificate(services: Uses, enrolment: Enrolment): Prom
   const grant = trusted ? asked : await earnGrant(services, request, asked);
   refuseKnown(services, parsed);
   try {
-    await trust.change(tx => insertCertificate(tx, { ...parsed, ...grant, type: 'client' }));
+    await trust.change(tx =>
+      insertCertificate(tx, {
+        ...parsed,
+        ...grant,
+        type: trusted && request.type === 'metrics' ? 'metrics' : 'client',
+      }),
+    );
   } catch (error) {
     if (error instanceof ConflictError) throw alreadyExists('Certificate', parsed.fingerprint);
     throw error;
@@ -47,7 +53,7 @@ export async function addCertificate(services: Uses, enrolment: Enrolment): Prom
 /** Checks the members that say what a certificate may do. */
 export function grantOf({ name = '', type, restricted = false, projects }: CertificatesPost): TokenGrant {
   // LXD's client leaves the type empty when it adds itself with a token
-  if (type && type !== 'client')
+  if (type === 'server')
     throw new ApiError('unsupported', `Certificates of type "${type}" have no use on a server without a cluster`);
   if (hasControlCharacters(name) || name.length > 255)
     throw invalid('name', 'must be at most 255 printable characters');

@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { defaultProject } from '#api/common.ts';
 import { ApiError, notFound } from '#api/error.ts';
 import type { Database } from '../database/database.ts';
+import type { Settings } from '../settings/settings.ts';
+import { originAllowed } from './cross-origin.ts';
 import type { Access, Caller } from './route.ts';
 
 /** Throws "permission-denied" unless the caller may use a route of this access with this project. */
@@ -22,8 +24,9 @@ export async function checkProject(database: Database, caller: Caller, project: 
   if (!row) throw notFound('Project', project);
 }
 
-/** Throws "permission-denied" for requests that a web page of another origin makes a browser send. */
-export function refuseOtherOrigins({ headers }: IncomingMessage): void {
+/** Throws "permission-denied" for requests that a web page of an origin that is not allowed makes a browser send. */
+export function refuseOtherOrigins({ headers }: IncomingMessage, settings: Settings): void {
+  if (originAllowed(settings, headers.origin)) return;
   const site = headers['sec-fetch-site'];
   const { origin, host } = headers;
   const foreign = origin !== undefined && origin !== `https://${host ?? ''}` && origin !== `http://${host ?? ''}`;

@@ -17,6 +17,10 @@ export const apiExtensions: readonly string[] = [
   'server_supported_storage_drivers',
   'usedby_consistency',
   'warnings',
+  'https_allowed_credentials',
+  'metrics',
+  'metrics_authentication',
+  'metrics_cpu_seconds',
   // certificates
   'certificate_update',
   'certificate_project',

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { ApiError } from '#api/error.ts';
 import type { Services } from '../services.ts';
 import { authorize, checkProject, refuseOtherOrigins, refuseWhileStopping, waitsForRecovery } from './access.ts';
+import { crossOriginHeaders, originAllowed } from './cross-origin.ts';
 import { toApiError } from './error-handler.ts';
 import { readJson } from './json-body.ts';
 import { modernTarget, PathPattern, splitTarget } from './path-pattern.ts';
@@ -40,7 +41,11 @@ export async function buildApp(parts: AppParts): Promise<App> {
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   app.setErrorHandler((error, request, reply) => sendError(parts, request, reply, error));
   const patterns = [...parts.routes, ...parts.upgrades].map(route => new PathPattern(route.path));
-  app.setNotFoundHandler((request, reply) => sendError(parts, request, reply, notRouted(request, patterns)));
+  app.setNotFoundHandler(async (request, reply) => {
+    const preflight = request.method === 'OPTIONS' && originAllowed(parts.services.settings, request.headers.origin);
+    if (preflight) await reply.headers(crossOriginHeaders(parts.services.settings, request.headers)).send();
+    else await sendError(parts, request, reply, notRouted(request, patterns));
+  });
   const heads = new Set(parts.routes.filter(route => route.method === 'HEAD').map(route => route.path));
   for (const route of parts.routes) {
     register(app, parts, route, route.method);
@@ -58,7 +63,8 @@ function register(app: FastifyInstance, parts: AppParts, route: Route, method: R
     handler: async (request, reply) => {
       try {
         const { path, query } = splitTarget(request.raw.url ?? '/');
-        refuseOtherOrigins(request.raw);
+        refuseOtherOrigins(request.raw, parts.services.settings);
+        reply.headers(crossOriginHeaders(parts.services.settings, request.headers));
         refuseWhileStopping(parts.services.control.shuttingDown, method, path);
         if (!pattern.matches(path)) throw notRouted(request, []);
         const caller = parts.authenticate(request.raw);

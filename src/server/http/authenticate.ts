@@ -27,6 +27,7 @@ function unixCaller(socket: Socket, peerUid: (descriptor: number) => number): Ca
   const caller: Caller = {
     trusted: true,
     admin: true,
+    metrics: false,
     projects: undefined,
     fingerprint: undefined,
     certificate: undefined,
@@ -46,11 +47,14 @@ function tlsCaller(socket: TLSSocket, trust: TrustStore): Caller {
   const now = Date.now();
   const valid = Date.parse(presented.validFrom) <= now && now <= Date.parse(presented.validTo);
   const entry = valid ? trust.find(fingerprint) : undefined;
-  if (!entry || entry.type !== 'client')
-    return { trusted: false, admin: false, projects: [], fingerprint, certificate, requestor };
+  if (!entry || entry.type !== 'client') {
+    const metrics = entry?.type === 'metrics';
+    return { trusted: false, admin: false, metrics, projects: [], fingerprint, certificate, requestor };
+  }
   return {
     trusted: true,
     admin: !entry.restricted,
+    metrics: false,
     projects: entry.restricted ? entry.projects : undefined,
     fingerprint,
     certificate,
@@ -62,6 +66,7 @@ function stranger(address: string): Caller {
   return {
     trusted: false,
     admin: false,
+    metrics: false,
     projects: [],
     fingerprint: undefined,
     certificate: undefined,

@@ -1,15 +1,11 @@
 import { chmod, chown, rename, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { networkInterfaces } from 'node:os';
-import { ApiError } from '#api/error.ts';
-import type { ServerIdentity } from '../services.ts';
-import { parseAddress } from '../settings/address.ts';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ListenAddresses, ServerIdentity } from '../services.ts';
 import type { App } from './app.ts';
+import { HttpsListener } from './https-listener.ts';
+import { splitTarget } from './path-pattern.ts';
+import { closeServer, listen, serverOptions } from './servers.ts';
 import type { UpgradeHandler } from './upgrade.ts';
-
-const serverOptions = { keepAliveTimeout: 30_000, connectionsCheckingInterval: 5000 };
 
 interface ListenerParts {
   readonly app: App;
@@ -17,14 +13,25 @@ interface ListenerParts {
   readonly identity: ServerIdentity;
 }
 
-/** The unix socket and the HTTPS address of one API. */
+/** What the metrics address answers; everything else is not found there. */
+const metricsPaths: ReadonlySet<string> = new Set(['/', '/1.0', '/1.0/metrics']);
+
+/** Where one API is served: the unix socket, the HTTPS address, and an address for metrics alone. */
 export class Listeners {
   readonly #parts: ListenerParts;
+  readonly #https: HttpsListener;
+  readonly #metrics: HttpsListener;
   #unix: Server | undefined;
-  #https: { readonly server: Server; readonly address: string } | undefined;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
+    const { identity } = parts;
+    this.#https = new HttpsListener({ key: 'core.https_address', identity, wire: server => this.#wire(server) });
+    this.#metrics = new HttpsListener({
+      key: 'core.metrics_address',
+      identity,
+      wire: server => limitTimes(server).on('request', this.#handleMetrics),
+    });
   }
 
   /** Listens on a unix socket that root and `gid` may open; a stale socket file is replaced. */
@@ -40,115 +47,35 @@ export class Listeners {
     this.#unix = server;
   }
 
-  /** Listens on `host:port`, "" for nowhere. Keeps the listener in force when the new one cannot be opened. */
-  async openHttps(text: string): Promise<void> {
-    if (text === (this.#https?.address ?? '')) return;
-    const before = this.#https;
-    if (text === '') {
-      this.#https = undefined;
-      await close(before?.server);
-      return;
-    }
-    const { host, port } = addressOf(text);
-    const sameHostAndPort = before && sharesPort(before.server, port);
-    if (sameHostAndPort) await close(before.server);
-    try {
-      this.#https = { server: await this.#listenHttps(host, port), address: text };
-      if (!sameHostAndPort) await close(before?.server);
-    } catch (error) {
-      if (sameHostAndPort) await this.#reopen(before.address);
-      throw error;
-    }
+  /** Moves both HTTPS listeners; an address that cannot be opened leaves its listener where it was. */
+  async openHttps({ https, metrics }: ListenAddresses): Promise<void> {
+    await this.#https.open(https);
+    await this.#metrics.open(metrics);
   }
 
-  /** Addresses that clients may use, as `host:port`; wildcard listeners are spelled out. */
+  /** Addresses that clients may use, as `host:port`. */
   get addresses(): readonly string[] {
-    const bound = this.#https?.server.address() as AddressInfo | null | undefined;
-    if (!bound) return [];
-    const wild = bound.address === '::' || bound.address === '0.0.0.0';
-    const hosts = wild ? hostAddresses(bound.address === '0.0.0.0') : [bound.address];
-    return hosts.map(host => `${host.includes(':') ? `[${host}]` : host}:${String(bound.port)}`);
+    return this.#https.addresses;
   }
 
   async close(): Promise<void> {
-    await Promise.all([close(this.#unix), close(this.#https?.server)]);
+    await Promise.all([closeServer(this.#unix), this.#https.close(), this.#metrics.close()]);
   }
 
-  async #reopen(address: string): Promise<void> {
-    const { host, port } = addressOf(address);
-    this.#https = { server: await this.#listenHttps(host, port), address };
-  }
-
-  async #listenHttps(host: string | undefined, port: number): Promise<Server> {
-    const { certificate, key } = this.#parts.identity;
-    const server = createTlsServer({
-      ...serverOptions,
-      cert: certificate,
-      key,
-      requestCert: true,
-      // clients are self-signed: the trust store decides, by fingerprint
-      rejectUnauthorized: false,
-      minVersion: 'TLSv1.3',
-    });
-    this.#wire(server);
-    try {
-      await listen(server, host === undefined ? { port } : { port, host });
-    } catch (error) {
-      throw new ApiError(
-        'invalid-argument',
-        `Cannot listen on core.https_address "${host ?? ''}:${String(port)}": ${(error as Error).message}`,
-        { cause: error },
-      );
-    }
-    return server;
-  }
+  readonly #handleMetrics = (request: IncomingMessage, response: ServerResponse): void => {
+    if (metricsPaths.has(splitTarget(request.url ?? '/').path)) this.#parts.app.handle(request, response);
+    else response.writeHead(404).end();
+  };
 
   #wire<T extends Server>(server: T): T {
-    server.requestTimeout = 0; // uploads take as long as they take
-    server.headersTimeout = 10_000;
-    server.on('request', this.#parts.app.handle);
+    limitTimes(server).on('request', this.#parts.app.handle);
     server.on('upgrade', this.#parts.upgrade);
     return server;
   }
 }
 
-function addressOf(text: string): { readonly host: string | undefined; readonly port: number } {
-  const address = parseAddress(text);
-  if (!address) throw new ApiError('invalid-argument', `Invalid address "${text}": must be host:port`);
-  return address;
-}
-
-function sharesPort(server: Server, port: number): boolean {
-  return (server.address() as AddressInfo | null)?.port === port;
-}
-
-function hostAddresses(onlyIpv4: boolean): readonly string[] {
-  return Object.values(networkInterfaces())
-    .flatMap(entries => entries ?? [])
-    .filter(entry => !entry.internal && !(onlyIpv4 && entry.family === 'IPv6'))
-    .filter(entry => !entry.address.toLowerCase().startsWith('fe80:'))
-    .map(entry => entry.address);
-}
-
-async function listen(server: Server, where: { path: string } | { port: number; host?: string }): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(where, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-/** Takes no new connections and ends idle ones; requests under way may finish. */
-async function close(server: Server | undefined): Promise<void> {
-  if (!server) return;
-  await new Promise<void>(resolve => {
-    const timer = setTimeout(() => server.closeAllConnections(), 500);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
+function limitTimes<T extends Server>(server: T): T {
+  server.requestTimeout = 0; // uploads take as long as they take
+  server.headersTimeout = 10_000;
+  return server;
 }

@@ -10,6 +10,8 @@ export interface Caller {
   readonly trusted: boolean;
   /** may do everything: the unix socket and unrestricted certificates */
   readonly admin: boolean;
+  /** a certificate that may read metrics and nothing else */
+  readonly metrics: boolean;
   /** projects that a restricted certificate may use; undefined = all */
   readonly projects: readonly string[] | undefined;
   /** SHA-256 of the presented client certificate, lower-case hex */

@@ -10,6 +10,7 @@ import { instanceStateRoutes } from './routes/instance-state.ts';
 import { instanceRoutes } from './routes/instances.ts';
 import { internalRoutes } from './routes/internal.ts';
 import { logRoutes } from './routes/logs.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { operationRoutes, operationUpgrades } from './routes/operations.ts';
 import { profileRoutes } from './routes/profiles.ts';
@@ -34,6 +35,7 @@ export const routes: readonly Route[] = [
   ...fileRoutes,
   ...logRoutes,
   ...profileRoutes,
+  ...metricsRoutes,
   ...networkRoutes,
   ...operationRoutes,
   ...projectRoutes,

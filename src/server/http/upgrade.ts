@@ -35,7 +35,7 @@ async function answer(
   raw: IncomingMessage,
   upgrade: PendingUpgrade,
 ): Promise<void> {
-  refuseOtherOrigins(raw);
+  refuseOtherOrigins(raw, parts.services.settings);
   const { path, query } = splitTarget(modernTarget(raw.url ?? '/'));
   const found = table.find(({ pattern }) => pattern.matches(path));
   if (!found) throw new ApiError('not-found', `Path "${path}" not found`);

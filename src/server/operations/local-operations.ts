@@ -101,6 +101,11 @@ export class LocalOperations implements Operations {
     return undefined;
   }
 
+  async settled(timeoutMs: number): Promise<void> {
+    const tasks = [...this.#entries.values()].filter(({ operation }) => operation.class === 'task');
+    await Promise.all(tasks.map(({ ended }) => endOrTimeout(ended, timeoutMs)));
+  }
+
   async close(): Promise<void> {
     const open = [...this.#entries.values()].filter(entry => !isFinal(entry.operation));
     for (const entry of open) {

@@ -49,6 +49,8 @@ export interface Operations {
   checkSecret(id: string, secret: string): void;
   /** Takes a token operation out when it was used; undefined when no such token is open. Only one taker wins. */
   takeToken(matches: (metadata: Readonly<Record<string, unknown>>) => boolean): Operation | undefined;
+  /** Resolves when the tasks that run now have ended, websocket sessions excepted, or after `timeoutMs`. */
+  settled(timeoutMs: number): Promise<void>;
   /** Aborts all tasks and waits for them. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, rmdir, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from '#api/error.ts';
@@ -10,6 +10,8 @@ import { kernel, type Kernel } from '#native/kernel.ts';
 import type { StatePaths } from '../paths.ts';
 import { Cgroups } from './cgroups.ts';
 import { openConsole } from './console-session.ts';
+import type { ContainerCounters } from './container-counters.ts';
+import { ContainerLogs } from './container-logs.ts';
 import {
   currentBootId,
   processIdentity,
@@ -89,7 +91,7 @@ export class LxcRuntime implements Runtime {
     try {
       await this.#files.release(id);
       const configFile = await this.#prepare(spec);
-      const place = { lxcPath: this.#lxcPath, id, configFile, logFile: this.#logFile(id) };
+      const place = { lxcPath: this.#lxcPath, id, configFile, logFile: this.#logs(id).runtime };
       const initPid = await startContainer(place, signal);
       const record = this.#identify(spec, initPid);
       await writeRecord(this.#paths.run(id), record);
@@ -154,6 +156,10 @@ export class LxcRuntime implements Runtime {
     return this.#running.get(id)?.usage();
   }
 
+  counters(id: string): ContainerCounters | undefined {
+    return this.#running.get(id)?.counters();
+  }
+
   links(id: string): readonly Kernel.Link[] {
     const pid = this.initPid(id);
     if (pid === undefined) return [];
@@ -185,15 +191,12 @@ export class LxcRuntime implements Runtime {
     return await openConsole(this.#lxcPath, id, columns, rows);
   }
 
-  async consoleLog(id: string): Promise<Buffer> {
-    const parts = [`${this.#consoleFile(id)}.1`, this.#consoleFile(id)];
-    return Buffer.concat(await Promise.all(parts.map(file => readFile(file).catch(() => Buffer.alloc(0)))));
+  consoleLog(id: string): Promise<Buffer> {
+    return this.#logs(id).readConsole();
   }
 
-  async clearConsoleLog(id: string): Promise<void> {
-    await rm(`${this.#consoleFile(id)}.1`, { force: true });
-    // liblxc keeps it open, and appends.
-    await truncate(this.#consoleFile(id)).catch(() => undefined);
+  clearConsoleLog(id: string): Promise<void> {
+    return this.#logs(id).clearConsole();
   }
 
   attachNic(id: string, nic: ContainerNic): Promise<void> {
@@ -222,16 +225,13 @@ export class LxcRuntime implements Runtime {
 
   async rename(id: string, newId: string): Promise<void> {
     await this.#files.release(id);
-    await rm(this.#paths.logs(newId), { recursive: true, force: true });
-    await rename(this.#paths.logs(id), this.#paths.logs(newId)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
+    await this.#logs(id).moveTo(this.#logs(newId));
   }
 
   async forget(id: string): Promise<void> {
     await this.#files.release(id);
-    for (const folder of [this.#paths.logs(id), this.#paths.run(id)])
-      await rm(folder, { recursive: true, force: true });
+    await this.#logs(id).remove();
+    await rm(this.#paths.run(id), { recursive: true, force: true });
   }
 
   onStopped(listener: (event: StoppedEvent) => void): void {
@@ -251,11 +251,8 @@ export class LxcRuntime implements Runtime {
   get #lxcPath(): string {
     return path.join('/run', this.#brand);
   }
-  #logFile(id: string): string {
-    return path.join(this.#paths.logs(id), 'lxc.log');
-  }
-  #consoleFile(id: string): string {
-    return path.join(this.#paths.logs(id), 'console.log');
+  #logs(id: string): ContainerLogs {
+    return new ContainerLogs(this.#paths, id);
   }
   #cgroupOf(id: string): string {
     return cgroupName(this.#brand, 'container', id);
@@ -286,23 +283,22 @@ export class LxcRuntime implements Runtime {
     const seccomp = await this.#seccompFiles();
     const run = this.#paths.run(id);
     await this.#clear(id); // of a daemon that was killed in the middle of this
-    for (const folder of [run, this.#paths.logs(id)]) await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(run, { recursive: true, mode: 0o700 });
     await mkdir(this.#lxcPath, { recursive: true, mode: 0o711 });
-    await this.clearConsoleLog(id);
-    await rm(this.#logFile(id), { force: true });
+    const logs = this.#logs(id);
+    await logs.prepare();
     const config = renderConfig(spec, {
       brand: this.#brand,
-      logFile: this.#logFile(id),
-      consoleFile: this.#consoleFile(id),
+      logFile: logs.runtime,
+      consoleFile: logs.console,
       seccompPolicy: seccomp.policy,
       postStopHook: [installedPath('native/build/ctr-ns'), 'hook', run],
       unifiedCgroups: this.#cgroups.unified,
       limits: startValues(spec.limits, this.#cgroups),
       exists: existsSync,
     });
-    const file = path.join(this.#paths.logs(id), 'lxc.conf');
-    await writeFile(file, config, { mode: 0o600 });
-    return file;
+    await writeFile(logs.config, config, { mode: 0o600 });
+    return logs.config;
   }
 
   #identify(spec: ContainerSpec, initPid: number): ContainerRecord {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readlinkSync, readSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,6 +6,7 @@ import { ApiError } from '#api/error.ts';
 import { kernel, type Kernel } from '#native/kernel.ts';
 import { processesIn, type Cgroups, type Hierarchy } from './cgroups.ts';
 import { processIdentity, type ContainerRecord } from './container-record.ts';
+import { type ContainerCounters, readCounters } from './container-counters.ts';
 import { cgroupValues } from './limits.ts';
 import type { NamespaceTarget } from './namespace-server.ts';
 import type { ContainerUsage, ResourceLimits } from './runtime.ts';
@@ -14,6 +15,8 @@ import type { ContainerUsage, ResourceLimits } from './runtime.ts';
 const freezerPollMs = 5;
 const freezerDeadlineMs = 10_000;
 const sigkill = 9;
+/** Bytes; memory.stat and the counts of some hundred CPUs fit. */
+const longestFile = 16_384;
 
 /** A container that runs: its processes and cgroups. Open from its start until `close`. */
 export class RunningContainer {
@@ -93,6 +96,14 @@ export class RunningContainer {
     };
   }
 
+  counters(): ContainerCounters {
+    return readCounters({
+      read: (controller, file) => this.#read(controller, file),
+      versionOf: controller => this.#cgroups.versionOf(controller),
+      deviceName: blockDeviceName,
+    });
+  }
+
   setLimits(limits: ResourceLimits): void {
     for (const { controller, file, value, optional } of cgroupValues(limits, this.#cgroups)) {
       const directory = this.#directory(controller);
@@ -168,11 +179,20 @@ export class RunningContainer {
     const file = this.#files.get(key);
     if (file === undefined) return undefined;
     try {
-      const buffer = Buffer.allocUnsafe(4096);
+      const buffer = Buffer.allocUnsafe(longestFile);
       return buffer.toString('latin1', 0, readSync(file, buffer, 0, buffer.length, 0));
     } catch {
       return undefined; // ENODEV: the cgroup is being removed
     }
+  }
+}
+
+/** Name of a block device, from the link /sys/dev/block/MAJOR:MINOR. */
+function blockDeviceName(number: string): string {
+  try {
+    return path.basename(readlinkSync(`/sys/dev/block/${number}`));
+  } catch {
+    return number;
   }
 }
 

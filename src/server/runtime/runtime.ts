@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Link } from '#native/addon/index.d.ts';
+import type { ContainerCounters } from './container-counters.ts';
 
 /** What the kernel says a container does. */
 export type ContainerStatus = 'running' | 'frozen' | 'stopped';
@@ -202,6 +203,8 @@ export interface Runtime {
   initPid(id: string): number | undefined;
   /** Usage of a running container, or undefined when it is stopped. */
   usage(id: string): ContainerUsage | undefined;
+  /** What metrics tell of a running container, or undefined when it is stopped. */
+  counters(id: string): ContainerCounters | undefined;
   /** Links of a running container; empty when it is stopped. */
   links(id: string): readonly Link[];
   /** Changes limits of a running container; does nothing when it is stopped. */

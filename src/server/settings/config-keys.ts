@@ -8,6 +8,26 @@ export const serverKeys = defineKeys({
     summary: 'Address and port that the API is served on over HTTPS; port 8443 unless given',
     check: addressProblem,
   },
+  'core.https_allowed_credentials': {
+    type: 'boolean',
+    summary: 'Let web pages of the allowed origin send their credentials',
+  },
+  'core.https_allowed_headers': { type: 'string', summary: 'Access-Control-Allow-Headers for web pages' },
+  'core.https_allowed_methods': { type: 'string', summary: 'Access-Control-Allow-Methods for web pages' },
+  'core.https_allowed_origin': {
+    type: 'string',
+    summary: 'Origin whose web pages may use the API: Access-Control-Allow-Origin',
+  },
+  'core.metrics_address': {
+    type: 'string',
+    summary: 'Address and port that metrics, and nothing else, are served on over HTTPS',
+    check: addressProblem,
+  },
+  'core.metrics_authentication': {
+    type: 'boolean',
+    default: 'true',
+    summary: 'Whether only trusted clients and metrics certificates may read metrics',
+  },
   'core.proxy_http': notYet('HTTP proxy for downloads'),
   'core.proxy_https': notYet('HTTPS proxy for downloads'),
   'core.proxy_ignore_hosts': notYet('Hosts that are reached without the proxy'),
@@ -17,7 +37,12 @@ export const serverKeys = defineKeys({
     check: value =>
       /^(\d+[SMHdwmy])( \d+[SMHdwmy])*$/.test(value) ? undefined : 'must be a time span such as 1H or 2d',
   },
-  'core.shutdown_timeout': notYet('Minutes that running operations get to end when the daemon stops'),
+  'core.shutdown_timeout': {
+    type: 'integer',
+    min: 0,
+    default: '5',
+    summary: 'Minutes that running operations get to end when the daemon is shut down',
+  },
   'core.trust_password': { type: 'string', summary: 'Password that lets a new client add its certificate' },
   'backups.compression_algorithm': notYet('Compression of backups'),
   'images.auto_update_cached': notYet('Keep images that were fetched for an instance up to date', 'false'),
@@ -29,7 +54,7 @@ export const serverKeys = defineKeys({
 });
 
 /** Keys of this server alone, kept in the local database; all others are shared. */
-export const localKeys: readonly string[] = ['core.https_address'];
+export const localKeys: readonly string[] = ['core.https_address', 'core.metrics_address'];
 
 /** Keys whose values are kept as a hash and never shown. */
 export const secretKeys: readonly string[] = ['core.trust_password'];

@@ -4,7 +4,7 @@ import { invalid } from '#api/error.ts';
 import { changedKeys, valueProblem } from '#base/config-schema.ts';
 import { Revert } from '#base/revert.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
-import type { Services } from '../services.ts';
+import type { ListenAddresses, Services } from '../services.ts';
 import { secretKeys, serverKeys } from './config-keys.ts';
 import { hashPassword } from './password.ts';
 import type { ServerSettings } from './server-settings.ts';
@@ -30,13 +30,17 @@ export async function updateSettings(services: Uses, { change, requestor }: Sett
   }
   if (changed.length === 0) return;
   await using revert = new Revert(log);
-  if (changed.includes('core.https_address')) {
-    revert.add('moving the HTTPS listener', () => control.applyListeners(before['core.https_address'] ?? ''));
-    await control.applyListeners(after['core.https_address'] ?? '');
+  if (changed.some(key => key === 'core.https_address' || key === 'core.metrics_address')) {
+    revert.add('moving the HTTPS listeners', () => control.applyListeners(listenAddresses(before)));
+    await control.applyListeners(listenAddresses(after));
   }
   await settings.save(after);
   revert.commit();
   emitLifecycle(events, 'config-updated', '/1.0', { requestor });
+}
+
+export function listenAddresses(config: ConfigMap): ListenAddresses {
+  return { https: config['core.https_address'] ?? '', metrics: config['core.metrics_address'] ?? '' };
 }
 
 /** Secrets come back as "true" from clients that edit what they read: those keep the stored hash. */

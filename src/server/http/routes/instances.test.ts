@@ -17,7 +17,8 @@ let services: Services;
 beforeEach(async () => {
   world = await testServices();
   const operations = new LocalOperations({ events: world.services.events, log: silentLog });
-  services = { ...world.services, operations } as unknown as Services;
+  const settings = { visible: {}, get: () => undefined };
+  services = { ...world.services, operations, settings } as unknown as Services;
   app = await buildApp({
     services,
     routes: [...instanceRoutes, ...instanceStateRoutes, ...snapshotRoutes, ...profileRoutes],
@@ -25,6 +26,7 @@ beforeEach(async () => {
     authenticate: () => ({
       trusted: true,
       admin: true,
+      metrics: false,
       projects: undefined,
       fingerprint: undefined,
       certificate: undefined,

@@ -1,4 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ApiError, invalid } from '#api/error.ts';
 import type { Database } from '../../database/database.ts';
 import { dumpSql, runSql } from '../../database/sql-text.ts';
@@ -31,6 +33,15 @@ export const internalRoutes: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/internal/gc',
+    access: 'admin',
+    handle: () => {
+      collectGarbage();
+      return sync();
+    },
+  },
+  {
+    method: 'GET',
     path: '/internal/sql',
     access: 'admin',
     handle: async (services, { query }) => {
@@ -58,6 +69,12 @@ export const internalRoutes: readonly Route[] = [
     },
   },
 ];
+
+/** V8 gives its collector only to contexts that are made after it was asked to. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 
 function databaseOf(services: Services, name: string | undefined): Database {
   if (name === 'global') return services.database;

@@ -1,6 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import { ApiError } from '#api/error.ts';
 import type { Link } from '#native/addon/index.d.ts';
+import { type ContainerCounters, readCounters } from '../container-counters.ts';
 import type {
   ConsoleSession,
   ContainerMount,
@@ -142,6 +143,12 @@ export class FakeRuntime implements Runtime {
       cpuNs: 1_000_000,
       processes: 1,
     };
+  }
+
+  counters(id: string): ContainerCounters | undefined {
+    if (!this.#find(id)) return undefined;
+    const texts: Readonly<Record<string, string>> = { 'pids.current': '1', 'memory.current': '1048576' };
+    return readCounters({ read: (_, file) => texts[file], versionOf: () => 2, deviceName: number => number });
   }
 
   links(id: string): readonly Link[] {

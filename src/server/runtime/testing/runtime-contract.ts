@@ -134,6 +134,14 @@ export function describeRuntime(name: string, create: () => Promise<RuntimeUnder
       expect(usage?.memoryLimitBytes).toBe(2 ** 28);
       expect(usage?.processes).toBeGreaterThan(0);
     });
+    test('counters() counts for metrics what a running one uses', async () => {
+      expect(runtime.counters(id)).toBeUndefined();
+      await runtime.start(place.spec(id));
+      const counters = runtime.counters(id);
+      expect(counters?.processes).toBeGreaterThan(0);
+      expect(counters?.memory.usage).toBeGreaterThan(0);
+      expect(counters?.cpus.length).toBeGreaterThan(0);
+    });
     test('setLimits() changes limits of a running container, and lifts them', async () => {
       await runtime.start(place.spec(id));
       await runtime.setLimits(id, { memory: { bytes: 2 ** 27, enforce: 'hard', swap: false }, processes: 50 });
