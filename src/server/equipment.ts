@@ -1,6 +1,7 @@
 import { kernel } from '#native/kernel.ts';
 import type { Equipment } from './daemon.ts';
 import { recoverImages } from './images/delete-image.ts';
+import { ImageUpkeep } from './images/refresh-image.ts';
 import { autostartInstances, stopAllInstances } from './instances/autostart.ts';
 import { followContainers } from './instances/follow-containers.ts';
 import { recoverInstances } from './instances/recover.ts';
@@ -11,6 +12,8 @@ import { stopNetworks } from './networks/stop-networks.ts';
 import { MountedPools } from './pools/mounted-pools.ts';
 import { recoverPools } from './pools/recover-pools.ts';
 import { LxcRuntime } from './runtime/lxc-runtime.ts';
+
+const imageUpkeep = new ImageUpkeep();
 
 /** What this daemon drives, and the order of its start. */
 export const equipment: Equipment = {
@@ -32,7 +35,10 @@ export const equipment: Equipment = {
     { what: 'putting instances right', run: recoverInstances },
   ],
   startSteps: [{ what: 'starting instances', run: services => autostartInstances(services) }],
-  minuteSteps: [{ what: 'deleting expired snapshots', run: services => deleteExpiredSnapshots(services) }],
+  minuteSteps: [
+    { what: 'deleting expired snapshots', run: services => deleteExpiredSnapshots(services) },
+    { what: 'keeping images up to date', run: services => imageUpkeep.run(services) },
+  ],
   stopAll: async (services, { timeoutMs }) => {
     await stopAllInstances(services, timeoutMs);
     await stopNetworks(services);

@@ -21,6 +21,8 @@ export interface ImageRecord {
   readonly lastUsedAt: string;
   readonly cached: boolean;
   readonly autoUpdate: boolean;
+  /** where it was fetched from by an alias, to look there for newer ones */
+  readonly source: ImageSource | undefined;
   /** the root file system is in a file of its own: FINGERPRINT.rootfs */
   readonly split: boolean;
   /** false until its files are in place */
@@ -32,6 +34,19 @@ export interface ImageRecord {
 }
 
 export type NewImage = Omit<ImageRecord, 'id' | 'aliases'>;
+
+/** An alias on another server. */
+export interface ImageSource {
+  /** URL */
+  readonly server: string;
+  readonly protocol: ImageProtocol;
+  /** PEM that the server must present; empty = the system's authorities decide */
+  readonly certificate: string;
+  readonly alias: string;
+}
+
+export const imageProtocols = ['lxd', 'simplestreams', 'direct'] as const;
+export type ImageProtocol = (typeof imageProtocols)[number];
 
 interface Row {
   readonly id: number;
@@ -74,6 +89,23 @@ export async function findImage(
   return (await load(reader, 'images.ready = 1 AND projects.name = ? AND fingerprint = ?', [project, fingerprint]))[0];
 }
 
+/** Images of a project that were fetched from this alias, the newest first. */
+export async function imagesFromSource(
+  reader: Reader,
+  project: string,
+  { server, protocol, alias }: Omit<ImageSource, 'certificate'>,
+): Promise<readonly ImageRecord[]> {
+  const where = `images.ready = 1 AND projects.name = ? AND images.id IN
+    (SELECT image_id FROM images_source WHERE server = ? AND protocol = ? AND alias = ?)`;
+  const found = await load(reader, where, [project, server, protocol, alias]);
+  return [...found].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+}
+
+/** An image of any project with this fingerprint: its files can be shared. */
+export async function findImageAnywhere(reader: Reader, fingerprint: string): Promise<ImageRecord | undefined> {
+  return (await load(reader, 'images.ready = 1 AND fingerprint = ?', [fingerprint]))[0];
+}
+
 /** Images whose files never came in place, of all projects. */
 export async function listUnfinishedImages(reader: Reader): Promise<readonly ImageRecord[]> {
   return await load(reader, 'images.ready = 0', []);
@@ -114,6 +146,7 @@ export async function insertImage(tx: Transaction, image: NewImage): Promise<num
     );
     await saveConfig(tx, imageProperties, lastId, image.properties);
     await saveImageProfiles(tx, lastId, image.project, image.profiles);
+    if (image.source) await saveImageSource(tx, lastId, image.source);
     return lastId;
   } catch (error) {
     if (error instanceof ConflictError && error.kind === 'unique') throw sameFingerprint();
@@ -138,6 +171,17 @@ export async function saveImage(tx: Transaction, image: ImageRecord, change: Ima
   await saveImageProfiles(tx, image.id, image.project, change.profiles);
 }
 
+/** From now on it is an image that somebody asked for, not a copy that creating an instance left. */
+export async function keepCachedImage(tx: Transaction, id: number): Promise<void> {
+  await tx.run('UPDATE images SET cached = 0 WHERE id = ?', [id]);
+}
+
+/** Aliases and the time of the last use move on to the image that takes the place of another. */
+export async function moveImageUse(tx: Transaction, from: ImageRecord, to: number): Promise<void> {
+  await tx.run('UPDATE images_aliases SET image_id = ? WHERE image_id = ?', [to, from.id]);
+  await tx.run('UPDATE images SET last_use_date = ? WHERE id = ?', [from.lastUsedAt, to]);
+}
+
 /** Remembers that the image was used, as RFC 3339 text. */
 export async function touchImage(tx: Transaction, id: number, time: string): Promise<void> {
   await tx.run('UPDATE images SET last_use_date = ? WHERE id = ?', [time, id]);
@@ -150,12 +194,17 @@ export async function deleteImageRow(tx: Transaction, id: number): Promise<void>
 
 /** Project whose images a project uses: its own, or those of "default" when features.images is off. */
 export async function imageProjectOf(reader: Reader, project: string): Promise<string> {
+  return (await projectSetting(reader, project, 'features.images')) === 'true' ? project : 'default';
+}
+
+/** Config of a project itself; undefined = not set there. */
+export async function projectSetting(reader: Reader, project: string, key: string): Promise<string | undefined> {
   const row = await reader.get<{ value: string }>(
     `SELECT value FROM projects_config JOIN projects ON projects.id = projects_config.project_id
-     WHERE projects.name = ? AND key = 'features.images'`,
-    [project],
+     WHERE projects.name = ? AND key = ?`,
+    [project, key],
   );
-  return row?.value === 'true' ? project : 'default';
+  return row?.value;
 }
 
 export function imageToApi(image: ImageRecord): Image {
@@ -175,6 +224,7 @@ export function imageToApi(image: ImageRecord): Image {
     properties: image.properties,
     profiles: image.profiles,
     aliases: image.aliases,
+    ...(image.source && { update_source: { ...image.source, image_type: 'container' } }),
   };
 }
 
@@ -197,6 +247,16 @@ async function saveImageProfiles(
       [id, project, name],
     );
   }
+}
+
+async function saveImageSource(tx: Transaction, id: number, source: ImageSource): Promise<void> {
+  await tx.run('INSERT INTO images_source (image_id, server, protocol, certificate, alias) VALUES (?, ?, ?, ?, ?)', [
+    id,
+    source.server,
+    source.protocol,
+    source.certificate,
+    source.alias,
+  ]);
 }
 
 async function load(
@@ -227,15 +287,24 @@ async function load(
     ),
     ({ name, description }): ImageAlias => ({ name, description }),
   );
+  const sources = new Map(
+    (
+      await reader.all<ImageSource & { owner: number }>(
+        `SELECT image_id AS owner, server, protocol, certificate, alias FROM images_source ${filter}`,
+        values,
+      )
+    ).map(({ owner, ...source }) => [owner, source]),
+  );
   return rows.map(row => ({
     ...fromRow(row),
+    source: sources.get(row.id),
     properties: { ...properties.get(row.id) },
     profiles: profiles.get(row.id) ?? [],
     aliases: aliases.get(row.id) ?? [],
   }));
 }
 
-function fromRow(row: Row): Omit<ImageRecord, 'properties' | 'profiles' | 'aliases'> {
+function fromRow(row: Row): Omit<ImageRecord, 'properties' | 'profiles' | 'aliases' | 'source'> {
   return {
     id: row.id,
     project: row.project,

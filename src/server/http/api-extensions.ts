@@ -73,6 +73,15 @@ export const apiExtensions: readonly string[] = [
   'instance_file_head',
   // images and profiles
   'image_create_aliases',
+  'image_compression_algorithm',
+  'image_force_refresh',
+  'image_profiles',
+  'image_source_project',
+  'images_default_architecture',
+  'images_expiry',
+  'images_push_relay',
+  'images_target_project',
+  'compression_squashfs',
   'image_types',
   'profile_usedby',
   // storage and networks

@@ -1,6 +1,5 @@
 import { zeroTime } from '#api/common.ts';
 import { ApiError, invalid } from '#api/error.ts';
-import type { ImageAlias, ImagePut } from '#api/image.ts';
 import { hasControlCharacters } from '#base/names.ts';
 import type { ImageSettings } from './import-image.ts';
 
@@ -79,21 +78,6 @@ export function checkedExpiry(text: string | undefined): string {
   const time = /^\d{4}-\d\d-\d\dT/.test(text) ? new Date(text) : new Date(NaN);
   if (Number.isNaN(time.getTime())) throw invalid('expires_at', 'must be a time such as 2030-01-31T12:00:00Z');
   return time.toISOString();
-}
-
-/** Body of a build request: settings that it shares with other sources. */
-export function settingsFromBody(
-  body: ImagePut & { readonly filename?: string; readonly aliases?: readonly Partial<ImageAlias>[] | null },
-): ImageSettings {
-  return checkedSettings({
-    filename: body.filename ?? '',
-    public: body.public ?? false,
-    autoUpdate: body.auto_update ?? false,
-    expiresAt: body.expires_at === undefined ? undefined : checkedExpiry(body.expires_at),
-    properties: body.properties ?? {},
-    profiles: body.profiles ?? undefined,
-    aliases: (body.aliases ?? []).map(({ name = '', description = '' }) => ({ name, description })),
-  });
 }
 
 /** Digest input of an image's ETag: its writable part. */

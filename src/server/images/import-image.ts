@@ -13,6 +13,7 @@ import {
   insertImage,
   markImageReady,
   sameFingerprint,
+  type ImageSource,
   type NewImage,
 } from '../database/images.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
@@ -33,6 +34,17 @@ export interface ImageSettings {
   readonly aliases: readonly ImageAlias[];
 }
 
+/** What is known of an image besides its files and the user's word. */
+export interface ImageOrigin {
+  /** instead of what the image says of itself */
+  readonly properties: Readonly<Record<string, string>> | undefined;
+  readonly expiresAt: string | undefined;
+  readonly createdAt?: string;
+  /** only kept for creating instances */
+  readonly cached: boolean;
+  readonly source: ImageSource | undefined;
+}
+
 type Uses = Pick<Services, 'database' | 'paths' | 'locks' | 'events' | 'log'>;
 
 /**
@@ -44,7 +56,7 @@ export async function importImage(
   project: string,
   received: ReceivedImage,
   settings: ImageSettings,
-  context: { readonly signal?: AbortSignal; readonly requestor?: Requestor } = {},
+  context: { readonly signal?: AbortSignal; readonly requestor?: Requestor; readonly origin?: ImageOrigin } = {},
 ): Promise<void> {
   const { fingerprint } = received;
   await using revert = new Revert(services.log);
@@ -57,6 +69,7 @@ export async function importImage(
     return imageProject;
   });
   const metadata = await readArchiveMetadata(received.main, context.signal);
+  const { origin } = context;
 
   const image: NewImage = {
     project: owner,
@@ -65,16 +78,17 @@ export async function importImage(
     size: received.size,
     public: settings.public,
     architecture: metadata.architecture,
-    createdAt: timeOf(metadata.creationDate),
-    expiresAt: settings.expiresAt ?? timeOf(metadata.expiryDate),
+    createdAt: origin?.createdAt ?? timeOf(metadata.creationDate),
+    expiresAt: settings.expiresAt ?? origin?.expiresAt ?? timeOf(metadata.expiryDate),
     uploadedAt: new Date().toISOString(),
     lastUsedAt: zeroTime,
-    cached: false,
+    cached: origin?.cached ?? false,
     autoUpdate: settings.autoUpdate,
     split: received.rootfs !== undefined,
     ready: false,
-    properties: { ...metadata.properties, ...settings.properties },
+    properties: { ...(origin?.properties ?? metadata.properties), ...settings.properties },
     profiles: settings.profiles ?? ['default'],
+    source: origin?.source,
   };
   const id = await services.database.write(tx => insertImage(tx, image));
   revert.add('adding the image', () => services.database.write(tx => deleteImageRow(tx, id)));

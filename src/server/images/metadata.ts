@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml';
+import { parseDocument, stringify } from 'yaml';
 import { ApiError } from '#api/error.ts';
 import { hasControlCharacters } from '#base/names.ts';
 
@@ -64,6 +64,21 @@ export function parseMetadata(text: string): ImageMetadata {
     properties: properties(root['properties'] ?? {}, 'properties'),
     templates: templates(root['templates'] ?? {}),
   };
+}
+
+/** metadata.yaml with this content. */
+export function renderMetadata(metadata: ImageMetadata): string {
+  const templates = [...metadata.templates].map(([path, { when, createOnly, template, properties }]) => [
+    `/${path}`,
+    { when, create_only: createOnly, template, properties },
+  ]);
+  return stringify({
+    architecture: metadata.architecture,
+    creation_date: metadata.creationDate,
+    ...(metadata.expiryDate > 0 && { expiry_date: metadata.expiryDate }),
+    properties: metadata.properties,
+    templates: Object.fromEntries(templates) as Readonly<Record<string, unknown>>,
+  });
 }
 
 function parseYaml(text: string): unknown {

@@ -1,4 +1,6 @@
 import { ApiError } from '#api/error.ts';
+import { CommandError, runCommand } from '#base/run-command.ts';
+import { detectFormat } from './archive-format.ts';
 import { allOrStop, decompress, destroyOnAbort } from './unpack-tar.ts';
 import { parseMetadata, type ImageMetadata } from './metadata.ts';
 import { malformed } from './tar-header.ts';
@@ -8,6 +10,7 @@ const limits = { bytes: 64 * 2 ** 30, members: 4_000_000 };
 
 /** Reads metadata.yaml out of an archive without unpacking it; stops as soon as it was found. */
 export async function readArchiveMetadata(file: string, signal?: AbortSignal): Promise<ImageMetadata> {
+  if ((await detectFormat(file)) === 'squashfs') return await readSquashfsMetadata(file, signal);
   const found = new AbortController();
   const stop = signal ? AbortSignal.any([signal, found.signal]) : found.signal;
   let text: string | undefined;
@@ -32,4 +35,13 @@ export async function readArchiveMetadata(file: string, signal?: AbortSignal): P
   }
   if (text === undefined) throw malformed('it has no metadata.yaml');
   return parseMetadata(text);
+}
+
+async function readSquashfsMetadata(file: string, signal: AbortSignal | undefined): Promise<ImageMetadata> {
+  const options = { timeoutMs: 60_000, maxOutput: 2 ** 21, ...(signal && { signal }) };
+  try {
+    return parseMetadata((await runCommand('unsquashfs', ['-cat', file, 'metadata.yaml'], options)).stdout);
+  } catch (error) {
+    throw error instanceof CommandError ? malformed('it has no metadata.yaml') : error;
+  }
 }

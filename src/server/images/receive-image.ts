@@ -5,7 +5,7 @@ import { ApiError } from '#api/error.ts';
 import { formatSize } from '#base/units.ts';
 import type { StatePaths } from '../paths.ts';
 import { temporaryPrefix } from './image-files.ts';
-import { multipartBoundary, readMultipart } from './multipart.ts';
+import { multipartBoundary, type MultipartPart, readMultipart } from './multipart.ts';
 
 /** Files of an image that arrived, under temporary names in the folder of images, flushed to disk. */
 export interface ReceivedImage {
@@ -16,6 +16,9 @@ export interface ReceivedImage {
   readonly size: number;
   readonly filename: string;
 }
+
+/** One file of an image in two: "metadata", then "rootfs". */
+export type ImagePart = MultipartPart;
 
 const maxImageBytes = 64 * 2 ** 30;
 
@@ -34,24 +37,34 @@ export async function receiveImage(
   contentType: string,
   body: AsyncIterable<Buffer>,
 ): Promise<ReceivedImage> {
+  const boundary = multipartBoundary(contentType);
+  if (boundary !== undefined) return await receiveParts(paths, readMultipart(body, boundary));
+  if (/^multipart\//i.test(contentType)) throw new ApiError('invalid-argument', 'Invalid "Content-Type" header');
+  const main = await temporaryImagePath(paths);
+  const hash = createHash('sha256');
+  try {
+    const size = await store(body, main, hash, maxImageBytes);
+    return { main, rootfs: undefined, fingerprint: hash.digest('hex'), size, filename: '' };
+  } catch (error) {
+    await rm(main, { force: true });
+    throw error;
+  }
+}
+
+/** The same for a split image whose files come one after the other. */
+export async function receiveParts(paths: StatePaths, parts: AsyncIterable<ImagePart>): Promise<ReceivedImage> {
   const main = await temporaryImagePath(paths);
   const rootfs = `${main}.rootfs`;
   const hash = createHash('sha256');
+  const expected = [
+    ['metadata', main],
+    ['rootfs', rootfs],
+  ] as const;
+  let size = 0;
+  let filename = '';
+  let count = 0;
   try {
-    const boundary = multipartBoundary(contentType);
-    if (boundary === undefined) {
-      if (/^multipart\//i.test(contentType)) throw new ApiError('invalid-argument', 'Invalid "Content-Type" header');
-      const size = await store(body, main, hash, maxImageBytes);
-      return { main, rootfs: undefined, fingerprint: hash.digest('hex'), size, filename: '' };
-    }
-    const expected = [
-      ['metadata', main],
-      ['rootfs', rootfs],
-    ] as const;
-    let size = 0;
-    let filename = '';
-    let count = 0;
-    for await (const part of readMultipart(body, boundary)) {
+    for await (const part of parts) {
       const [name, file] = expected[count] ?? [];
       if (name === undefined || file === undefined || !isPart(part.name, name)) throw wrongPart(part.name, name);
       size += await store(part.body, file, hash, maxImageBytes - size);

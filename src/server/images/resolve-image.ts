@@ -1,6 +1,6 @@
 import { ApiError, notFound } from '#api/error.ts';
 import { getAlias } from '../database/image-aliases.ts';
-import { findImage, imageProjectOf, imagesByPrefix, type ImageRecord } from '../database/images.ts';
+import { findImage, imageProjectOf, imagesByPrefix, listImages, type ImageRecord } from '../database/images.ts';
 import type { Reader } from '../database/database.ts';
 
 export type { ImageRecord };
@@ -12,8 +12,13 @@ export type { ImageRecord };
 export async function resolveImage(
   reader: Reader,
   project: string,
-  { alias, fingerprint }: { readonly alias?: string; readonly fingerprint?: string },
+  wanted: {
+    readonly alias?: string;
+    readonly fingerprint?: string;
+    readonly properties?: Readonly<Record<string, string>>;
+  },
 ): Promise<ImageRecord> {
+  const { alias, fingerprint, properties } = wanted;
   const imageProject = await imageProjectOf(reader, project);
   if (alias !== undefined) {
     const { target } = await getAlias(reader, imageProject, alias);
@@ -21,8 +26,23 @@ export async function resolveImage(
     if (!image) throw notFound('Image', target);
     return image;
   }
-  if (fingerprint === undefined) throw new ApiError('invalid-argument', 'An alias or a fingerprint is required');
-  return await imageByFingerprint(reader, imageProject, fingerprint);
+  if (fingerprint !== undefined) return await imageByFingerprint(reader, imageProject, fingerprint);
+  if (properties === undefined || Object.keys(properties).length === 0)
+    throw new ApiError('invalid-argument', 'Must specify one of alias, fingerprint or properties of an image');
+  return await newestWithProperties(reader, imageProject, properties);
+}
+
+async function newestWithProperties(
+  reader: Reader,
+  project: string,
+  properties: Readonly<Record<string, string>>,
+): Promise<ImageRecord> {
+  const wanted = Object.entries(properties);
+  const [newest] = (await listImages(reader, project))
+    .filter(image => wanted.every(([key, value]) => image.properties[key] === value))
+    .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  if (!newest) throw new ApiError('not-found', 'No matching image could be found');
+  return newest;
 }
 
 /** The image of a project whose fingerprint begins so; the project must be the images' own. */

@@ -1,4 +1,4 @@
-import { lstat, mkdir, rm, statfs } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { ApiError } from '#api/error.ts';
 import type { ImageRecord } from '../database/images.ts';
@@ -26,8 +26,13 @@ export async function unpackImage(
   const files = imageFiles(services.paths, image);
   await checkPresent(files);
   const limits = await limitsOf(folder, options);
+  const { mode, uid, gid } = await stat(folder);
   try {
-    await unpackTar(files.main, folder, { ...options, limits, judge: judgeOwnNames() });
+    const unpackMain = (await detectFormat(files.main)) === 'squashfs' ? unpackSquashfs : unpackTar;
+    await unpackMain(files.main, folder, { ...options, limits, judge: judgeOwnNames() });
+    // who may enter the folder is not the archive's to say
+    await chown(folder, uid, gid);
+    await chmod(folder, mode & 0o7777);
     const rootfs = path.join(folder, 'rootfs');
     if (files.rootfs !== undefined) {
       await rm(rootfs, { recursive: true, force: true });
@@ -37,12 +42,13 @@ export async function unpackImage(
     }
     await checkOwnNames(folder);
   } catch (error) {
-    for (const name of ['rootfs', 'templates', 'metadata.yaml', 'packages.txt'])
-      await rm(path.join(folder, name), { recursive: true, force: true });
+    for (const name of await readdir(folder)) await rm(path.join(folder, name), { recursive: true, force: true });
     options.signal?.throwIfAborted();
     throw error;
   }
 }
+
+const ownNames = ['metadata.yaml', 'packages.txt', 'rootfs', 'templates'];
 
 /** The daemon opens these names itself later: each may only be what it has to be. */
 function judgeOwnNames(): (member: TarMember) => void {
@@ -56,7 +62,7 @@ function judgeOwnNames(): (member: TarMember) => void {
     if ((first === 'metadata.yaml' || first === 'packages.txt') && (inside || type !== 'file')) refuse();
     if ((first === 'rootfs' || first === 'templates') && !inside && type !== 'folder') refuse();
     if (first === 'templates' && inside && type !== 'file' && type !== 'folder') refuse();
-    if (!['', 'metadata.yaml', 'packages.txt', 'rootfs', 'templates'].includes(first ?? '')) refuse();
+    if (first !== '' && !ownNames.includes(first ?? '')) refuse();
   };
 }
 
@@ -67,6 +73,8 @@ async function checkOwnNames(folder: string): Promise<void> {
     if (found.isDirectory()) return 'folder';
     return found.isFile() ? 'file' : 'other';
   };
+  const foreign = (await readdir(folder)).find(name => !ownNames.includes(name));
+  if (foreign !== undefined) throw malformed(`${JSON.stringify(foreign.slice(0, 200))} must not be in an image`);
   if ((await is('metadata.yaml')) !== 'file') throw malformed('it has no metadata.yaml');
   if ((await is('rootfs')) !== 'folder') throw malformed('it has no rootfs');
   if (!['folder', 'nothing'].includes(await is('templates'))) throw malformed('"templates" is not a folder');

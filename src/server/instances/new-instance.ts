@@ -49,7 +49,7 @@ export async function planInstance(reader: Reader, project: string, request: Ins
     throw new ApiError('invalid-argument', 'Invalid "type": virtual machines are not supported, only containers');
   if (request.instance_type) throw new ApiError('invalid-argument', 'Invalid "instance_type": is not supported');
   if (request.stateful) throw new ApiError('invalid-argument', 'Invalid "stateful": a new instance has no state');
-  const name = await nameOf(reader, project, request.name ?? '');
+  const name = await freeName(reader, project, request.name ?? '');
   const origin = await originOf(reader, project, request);
   const template = templateOf(origin);
   const local = {
@@ -81,7 +81,7 @@ export async function planInstance(reader: Reader, project: string, request: Ins
 }
 
 /** Throws "invalid-argument" or "already-exists"; makes up a free name when there is none. */
-async function nameOf(reader: Reader, project: string, wanted: string): Promise<string> {
+export async function freeName(reader: Reader, project: string, wanted: string): Promise<string> {
   if (wanted !== '') {
     const problem = instanceNameProblem(wanted);
     if (problem !== undefined) throw new ApiError('invalid-argument', `Instance name "${wanted}" ${problem}`);
@@ -101,17 +101,11 @@ async function originOf(reader: Reader, project: string, request: InstancesPost)
     case 'none':
       return { kind: 'none' };
     case 'image': {
-      const { alias, fingerprint } = source;
-      if (source.server)
-        throw new ApiError(
-          'unsupported',
-          'Invalid "source.server": import the image here first, remote images are not supported yet',
-        );
-      if (!alias && !fingerprint)
-        throw new ApiError('invalid-argument', 'Invalid "source": an alias or a fingerprint is required');
-      const image = await resolveImage(reader, project, {
+      const { alias, fingerprint, properties } = source;
+      const image = await resolveImage(reader, source.project || project, {
         ...(alias && { alias }),
         ...(fingerprint && { fingerprint }),
+        ...(properties && { properties }),
       });
       return { kind: 'image', image };
     }

@@ -57,7 +57,7 @@ const allowed: Readonly<Record<InstanceActivity, readonly ContainerStatus[]>> = 
   delete: ['stopped'],
   snapshot: ['running', 'frozen', 'stopped'],
   restore: ['running', 'frozen', 'stopped'],
-  publish: ['running', 'frozen', 'stopped'],
+  publish: ['stopped'],
 };
 
 /** The state that an action leads to. */

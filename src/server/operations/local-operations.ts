@@ -91,10 +91,12 @@ export class LocalOperations implements Operations {
     if (!secretsOf(metadata).some(expected => sameText(expected, secret))) throw wrongSecret(id);
   }
 
-  takeToken(matches: (metadata: Readonly<Record<string, unknown>>) => boolean): Operation | undefined {
+  takeToken(
+    matches: (metadata: Readonly<Record<string, unknown>>, operation: Operation) => boolean,
+  ): Operation | undefined {
     for (const entry of this.#entries.values()) {
       const { operation } = entry;
-      if (operation.class !== 'token' || isFinal(operation) || !matches(operation.metadata ?? {})) continue;
+      if (operation.class !== 'token' || isFinal(operation) || !matches(operation.metadata ?? {}, operation)) continue;
       this.#finish(entry, 'Success');
       return operation;
     }
@@ -213,7 +215,8 @@ function withMetadata(operation: Operation, metadata: Readonly<Record<string, un
 function secretsOf(metadata: Operation['metadata']): readonly string[] {
   const fds = metadata?.['fds'];
   const nested = typeof fds === 'object' && fds !== null ? Object.values(fds) : [];
-  return [...Object.values(metadata ?? {}), ...nested].filter(
+  const { fingerprint: _public, ...own } = metadata ?? {};
+  return [...Object.values(own), ...nested].filter(
     (value): value is string => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value),
   );
 }

@@ -48,7 +48,9 @@ export interface Operations {
   /** Throws "permission-denied" unless the secret is one of the operation's. */
   checkSecret(id: string, secret: string): void;
   /** Takes a token operation out when it was used; undefined when no such token is open. Only one taker wins. */
-  takeToken(matches: (metadata: Readonly<Record<string, unknown>>) => boolean): Operation | undefined;
+  takeToken(
+    matches: (metadata: Readonly<Record<string, unknown>>, operation: Operation) => boolean,
+  ): Operation | undefined;
   /** Resolves when the tasks that run now have ended, websocket sessions excepted, or after `timeoutMs`. */
   settled(timeoutMs: number): Promise<void>;
   /** Aborts all tasks and waits for them. */

@@ -45,11 +45,39 @@ export const serverKeys = defineKeys({
   },
   'core.trust_password': { type: 'string', summary: 'Password that lets a new client add its certificate' },
   'backups.compression_algorithm': notYet('Compression of backups'),
-  'images.auto_update_cached': notYet('Keep images that were fetched for an instance up to date', 'false'),
-  'images.auto_update_interval': notYet('Hours between looks for new image versions; 0 = never', '0'),
-  'images.compression_algorithm': notYet('Compression of images made from instances'),
-  'images.default_architecture': notYet('Architecture of images when none is asked for'),
-  'images.remote_cache_expiry': notYet('Days after which an unused fetched image is removed; 0 = never', '0'),
+  'images.auto_update_cached': {
+    type: 'boolean',
+    summary: 'Keep images that were fetched for an instance up to date',
+    default: 'true',
+  },
+  'images.auto_update_interval': {
+    type: 'integer',
+    summary: 'Hours between looks for new image versions; 0 = never',
+    default: '6',
+    min: 0,
+    max: 87_600,
+  },
+  'images.compression_algorithm': {
+    type: 'string',
+    summary: 'Compression of images made from instances: bzip2, gzip, pigz, xz, zstd, squashfs or none',
+    default: 'gzip',
+    check: value =>
+      /^(?:none|squashfs|(?:bzip2|gzip|pigz|xz|zstd)(?: -(?:e|1?[0-9]))?)$/.test(value)
+        ? undefined
+        : `Invalid compression algorithm ${JSON.stringify(value.split(' ')[0])}`,
+  },
+  'images.default_architecture': {
+    type: 'enum',
+    summary: "Architecture of images when none is asked for; this machine's unless set",
+    values: ['x86_64', 'i686', 'aarch64', 'armv7l', 'ppc64le', 'riscv64', 's390x'],
+  },
+  'images.remote_cache_expiry': {
+    type: 'integer',
+    summary: 'Days after which an unused fetched image is removed; 0 = never',
+    default: '10',
+    min: 0,
+    max: 36_500,
+  },
   'user.*': { type: 'text', summary: 'Free for users' },
 });
 

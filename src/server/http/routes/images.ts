@@ -1,26 +1,40 @@
 import type { ImagePut } from '#api/image.ts';
-import { ApiError, notFound } from '#api/error.ts';
+import { notFound } from '#api/error.ts';
 import { imageProjectOf, imageToApi, listImages, type ImageRecord } from '../../database/images.ts';
-import { buildRequest, startBuild } from '../../images/build/start-build.ts';
 import { deleteImage } from '../../images/delete-image.ts';
 import { exportImage } from '../../images/export-image.ts';
 import { filterImages } from '../../images/filter-images.ts';
-import { imagePutSchema, settingsFromHeaders, writablePart } from '../../images/image-settings.ts';
-import { importImage, removeFiles } from '../../images/import-image.ts';
-import { receiveImage } from '../../images/receive-image.ts';
+import { aliasesOf, objectOf, profilesOf, textOf } from '../../images/image-body.ts';
+import { imagePutSchema, writablePart } from '../../images/image-settings.ts';
+import { findImageToken, imagePath, issueImageToken, spendImageToken } from '../../images/image-token.ts';
+import { pushImage } from '../../images/push-image.ts';
+import { refreshImage } from '../../images/refresh-image.ts';
 import { imageByFingerprint } from '../../images/resolve-image.ts';
 import { updateImage } from '../../images/update-image.ts';
 import type { Services } from '../../services.ts';
+import { authorize } from '../access.ts';
 import { accepted, sync, type ApiRequest, type Reply, type Route } from '../route.ts';
+import { createFromSource } from './image-create.ts';
+import { upload } from './image-upload.ts';
+
+const exportSchema = {
+  type: 'object',
+  required: ['target'],
+  properties: { target: { type: 'string', maxLength: 4096 } },
+};
 
 export const imageRoutes: readonly Route[] = [
   { method: 'GET', path: '/1.0/images', access: 'open', handle: list },
-  { method: 'POST', path: '/1.0/images', access: 'project', body: 'json-or-stream', handle: create },
+  // with the secret of a token, another server may send an image
+  { method: 'POST', path: '/1.0/images', access: 'open', body: 'json-or-stream', handle: create },
   { method: 'GET', path: '/1.0/images/:fingerprint', access: 'open', handle: show },
   { method: 'PUT', path: '/1.0/images/:fingerprint', access: 'project', body: imagePutSchema, handle: update },
   { method: 'PATCH', path: '/1.0/images/:fingerprint', access: 'project', body: imagePutSchema, handle: update },
   { method: 'DELETE', path: '/1.0/images/:fingerprint', access: 'project', handle: remove },
   { method: 'GET', path: '/1.0/images/:fingerprint/export', access: 'open', handle: download },
+  { method: 'POST', path: '/1.0/images/:fingerprint/export', access: 'project', body: exportSchema, handle: push },
+  { method: 'POST', path: '/1.0/images/:fingerprint/refresh', access: 'project', handle: refresh },
+  { method: 'POST', path: '/1.0/images/:fingerprint/secret', access: 'project', handle: makeSecret },
 ];
 
 /** Strangers, and clients that may not use the project, see its public images only. */
@@ -44,42 +58,15 @@ async function list({ database }: Services, request: ApiRequest): Promise<Reply>
   return sync(images.map(image => `/1.0/images/${image.fingerprint}${suffix}`));
 }
 
-async function show({ database }: Services, request: ApiRequest): Promise<Reply> {
-  const image = await visibleImage(database, request);
+async function show(services: Services, request: ApiRequest): Promise<Reply> {
+  const image = await visibleImage(services, request);
   return sync(imageToApi(image), writablePart(image));
 }
 
 async function create(services: Services, request: ApiRequest): Promise<Reply> {
-  const { caller, project, headers } = request;
-  if (request.body !== undefined) return accepted(startBuild(services, project, buildRequest(request.body), caller));
-  const settings = settingsFromHeaders(headers);
-  // a reader that stops must not close the connection, or the client never sees why
-  const body = request.stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-  const received = await receiveImage(services.paths, headers['content-type'] ?? '', body);
-  const expected = headers['x-lxd-fingerprint'];
-  if (expected !== undefined && expected !== '' && expected !== received.fingerprint) {
-    await removeFiles(received);
-    throw new ApiError(
-      'invalid-argument',
-      `The image has the fingerprint "${received.fingerprint}", not "${expected.slice(0, 64)}"`,
-    );
-  }
-  const { fingerprint, size } = received;
-  return accepted(
-    services.operations.run(
-      {
-        description: 'Importing image',
-        project,
-        requestor: caller.requestor,
-        resources: { images: [`/1.0/images/${fingerprint}`] },
-        mayCancel: true,
-      },
-      async ({ signal }) => {
-        await importImage(services, project, received, settings, { signal, requestor: caller.requestor });
-        return { fingerprint, size: String(size) };
-      },
-    ),
-  );
+  if (request.body === undefined) return await upload(services, request);
+  authorize('project', request.caller, request.project);
+  return await createFromSource(services, request);
 }
 
 async function update(services: Services, request: ApiRequest): Promise<Reply> {
@@ -93,7 +80,7 @@ async function update(services: Services, request: ApiRequest): Promise<Reply> {
 }
 
 async function remove(services: Services, request: ApiRequest): Promise<Reply> {
-  const image = await visibleImage(services.database, request);
+  const image = await visibleImage(services, request);
   const { requestor } = request.caller;
   return accepted(
     services.operations.run(
@@ -109,16 +96,61 @@ async function remove(services: Services, request: ApiRequest): Promise<Reply> {
 }
 
 async function download(services: Services, request: ApiRequest): Promise<Reply> {
-  const image = await visibleImage(services.database, request);
+  const image = await visibleImage(services, request);
+  const token = findImageToken(services, image.fingerprint, request.query['secret'] ?? '');
+  if (token && request.method === 'GET') spendImageToken(services, token);
   const { headers, body } = await exportImage(services.paths, image);
   return { kind: 'raw', headers, body };
 }
 
-async function visibleImage(database: Services['database'], request: ApiRequest): Promise<ImageRecord> {
+async function push(services: Services, request: ApiRequest): Promise<Reply> {
+  const { project, caller } = request;
+  const image = await visibleImage(services, request);
+  const body = objectOf(request.body, 'body');
+  const target = {
+    target: textOf(body['target'], 'target'),
+    certificate: textOf(body['certificate'] ?? '', 'certificate'),
+    secret: textOf(body['secret'] ?? '', 'secret'),
+    project: textOf(body['project'] ?? '', 'project'),
+    profiles: profilesOf(body),
+    aliases: aliasesOf(body),
+  };
+  const resources = { images: [imagePath(image.fingerprint)] };
+  return accepted(
+    services.operations.run(
+      { description: 'Exporting image', project, requestor: caller.requestor, resources, mayCancel: true },
+      ({ signal }) => pushImage(services, image, target, signal),
+    ),
+  );
+}
+
+async function refresh(services: Services, request: ApiRequest): Promise<Reply> {
+  const { project, caller } = request;
+  const image = await visibleImage(services, request);
+  return accepted(
+    services.operations.run(
+      { description: 'Refreshing image', project, requestor: caller.requestor, mayCancel: true },
+      async operation => {
+        const onProgress = (text: string): void => operation.update({ download_progress: text });
+        const context = { signal: operation.signal, requestor: caller.requestor, onProgress };
+        return { refreshed: await refreshImage(services, image, context) };
+      },
+    ),
+  );
+}
+
+async function makeSecret(services: Services, request: ApiRequest): Promise<Reply> {
+  const image = await visibleImage(services, request);
+  return accepted(issueImageToken(services, image, request.caller.requestor));
+}
+
+/** The image of the request, if its sender may know of it: all that a secret opens, and public ones. */
+async function visibleImage(services: Services, request: ApiRequest): Promise<ImageRecord> {
   const prefix = request.params['fingerprint'] ?? '';
-  const image = await database.read(async reader =>
+  const image = await services.database.read(async reader =>
     imageByFingerprint(reader, await imageProjectOf(reader, request.project), prefix),
   );
-  if (!image.public && !seesAll(request)) throw notFound('Image', prefix);
-  return image;
+  if (image.public || seesAll(request)) return image;
+  if (findImageToken(services, image.fingerprint, request.query['secret'] ?? '')) return image;
+  throw notFound('Image', prefix);
 }

@@ -1,6 +1,8 @@
 import { ApiError, invalid } from '#api/error.ts';
 import type { InstancePut, InstancesPost, InstanceStatePut } from '#api/instance.ts';
 import { getInstance } from '#server/database/instances.ts';
+import { sourceMembers } from '#server/images/image-body.ts';
+import { awaitInstance } from '#server/instances/create-from-server.ts';
 import { beginInstance, planCreate } from '#server/instances/create-instance.ts';
 import { assertDeletable, deleteInstance } from '#server/instances/delete-instance.ts';
 import { parseFilter } from '#server/instances/filter.ts';
@@ -18,6 +20,7 @@ import type { Services } from '#server/services.ts';
 import { assertEtag } from '../../etag.ts';
 import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
 import { instancePost, instancePut, instancesPost, instancesPut } from './instance-schemas.ts';
+import { addressOf, nameOf } from './image-create.ts';
 import { instanceOperation, wantsPlan } from './instance-operation.ts';
 import { changeAllStates } from './instance-state.ts';
 
@@ -65,6 +68,7 @@ async function create(services: Services, request: ApiRequest): Promise<Reply> {
   if (source && request.caller.projects && !request.caller.projects.includes(source))
     throw new ApiError('not-found', `Instance "${body.source.source ?? ''}" not found`);
   if (wantsPlan(request)) return sync({ plan: await planCreate(services, project, body) });
+  if (body.source.type === 'image' && body.source.server) return await createFromServer(services, request, body);
   const begun = await beginInstance(services, project, body);
   try {
     const word = body.source.type === 'copy' ? 'Copying instance' : 'Creating instance';
@@ -81,6 +85,22 @@ async function create(services: Services, request: ApiRequest): Promise<Reply> {
     await begun.abandon();
     throw error;
   }
+}
+
+/** The image comes from another server first, or from the cache. */
+async function createFromServer(services: Services, request: ApiRequest, body: InstancesPost): Promise<Reply> {
+  const source = sourceMembers({ source: body.source });
+  const image = { address: addressOf(source), name: nameOf(source) };
+  const awaited = await awaitInstance(services, request.project, body, image);
+  return accepted(
+    services.operations.run(
+      { ...instanceOperation(request, 'Creating instance', [awaited.name]), mayCancel: true },
+      async operation => {
+        const update = (metadata: Readonly<Record<string, unknown>>): void => operation.update(metadata);
+        await awaited.finish({ signal: operation.signal, update, requestor: request.caller.requestor });
+      },
+    ),
+  );
 }
 
 async function putAll(services: Services, request: ApiRequest): Promise<Reply> {

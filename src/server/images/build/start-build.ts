@@ -1,9 +1,8 @@
 import { ApiError, invalid } from '#api/error.ts';
 import type { Requestor } from '#api/event.ts';
-import type { ImageAlias, ImagePut } from '#api/image.ts';
 import type { Operation } from '#api/operation.ts';
 import type { Services } from '../../services.ts';
-import { settingsFromBody } from '../image-settings.ts';
+import { objectOf, settingsFromBody, sourceMembers } from '../image-body.ts';
 import { importImage, type ImageSettings } from '../import-image.ts';
 import { mirrorProblem } from './archive.ts';
 import { buildImage } from './build-image.ts';
@@ -16,20 +15,10 @@ export interface BuildRequest {
   readonly settings: ImageSettings;
 }
 
-const text = { type: 'string', maxLength: 1000 };
-
-/** Checks the body of POST /1.0/images; the only source that is no upload is "build". */
+/** Checks the body of POST /1.0/images with the source "build". */
 export function buildRequest(body: unknown): BuildRequest {
-  const request = object(body, 'body');
-  const source = object(request['source'] ?? {}, 'source');
-  const member = (name: string): string | undefined => {
-    const value = source[name] ?? undefined;
-    if (value !== undefined && (typeof value !== 'string' || value.length > text.maxLength))
-      throw invalid(`source.${name}`, 'must be a text');
-    return value;
-  };
-  if (member('type') !== 'build')
-    throw new ApiError('unsupported', 'Invalid "source.type": images can be uploaded, or built with the type "build"');
+  const request = objectOf(body, 'body');
+  const member = sourceMembers(request);
   const alias = member('alias') ?? '';
   const recipe = findRecipe(alias);
   if (!recipe)
@@ -39,7 +28,7 @@ export function buildRequest(body: unknown): BuildRequest {
   const mirror = member('mirror') || undefined;
   const problem = mirror === undefined ? undefined : mirrorProblem(mirror);
   if (problem !== undefined) throw invalid('source.mirror', problem);
-  return { recipe, variant, mirror, settings: settingsFromBody(checkedBody(request)) };
+  return { recipe, variant, mirror, settings: settingsFromBody(request) };
 }
 
 interface Builder {
@@ -65,49 +54,4 @@ export function startBuild(services: Services, project: string, request: BuildRe
       return { fingerprint: built.fingerprint, size: String(built.size) };
     },
   );
-}
-
-type SettingsBody = ImagePut & { readonly filename?: string; readonly aliases?: readonly Partial<ImageAlias>[] };
-
-/** null counts as absent, as LXD's clients send it. */
-function checkedBody(body: Readonly<Record<string, unknown>>): SettingsBody {
-  const flag = (name: string): boolean => {
-    const value = body[name] ?? false;
-    if (typeof value !== 'boolean') throw invalid(name, 'must be true or false');
-    return value;
-  };
-  const list = (name: string): readonly unknown[] | undefined => {
-    const value = body[name] ?? undefined;
-    if (value !== undefined && (!Array.isArray(value) || value.length > 1000)) throw invalid(name, 'must be a list');
-    return value as readonly unknown[] | undefined;
-  };
-  const profiles = list('profiles')?.map(name => string(name, 'profiles'));
-  const aliases = list('aliases')?.map(entry => {
-    const alias = object(entry, 'aliases');
-    return {
-      name: string(alias['name'], 'aliases.name'),
-      description: string(alias['description'] ?? '', 'aliases.description'),
-    };
-  });
-  const properties = Object.entries(object(body['properties'] ?? {}, 'properties'));
-  const expires = body['expires_at'] ?? undefined;
-  return {
-    public: flag('public'),
-    auto_update: flag('auto_update'),
-    filename: string(body['filename'] ?? '', 'filename'),
-    properties: Object.fromEntries(properties.map(([key, value]) => [key, string(value, `properties.${key}`)])),
-    ...(expires !== undefined && { expires_at: string(expires, 'expires_at') }),
-    ...(profiles && { profiles }),
-    ...(aliases && { aliases }),
-  };
-}
-
-function string(value: unknown, field: string): string {
-  if (typeof value !== 'string') throw invalid(field.slice(0, 100), 'must be a text');
-  return value;
-}
-
-function object(value: unknown, field: string): Readonly<Record<string, unknown>> {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw invalid(field, 'must be an object');
-  return value as Readonly<Record<string, unknown>>;
 }
