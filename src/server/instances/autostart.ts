@@ -64,7 +64,7 @@ async function stopForShutdown(
   timeoutMs: number,
 ): Promise<void> {
   const { project, name } = record;
-  const own = Number(effective(instanceKeys, config, 'boot.host_shutdown_timeout')) * 1000;
+  const own = Math.max(0, Number(effective(instanceKeys, config, 'boot.host_shutdown_timeout')) * 1000);
   try {
     await stopInstance(services, project, name, { force: false, timeoutMs: Math.min(own, timeoutMs) });
   } catch (error) {
@@ -105,5 +105,5 @@ function byPriority(list: readonly Candidate[], key: string): readonly (readonly
 
 /** Milliseconds. */
 function delayOf(config: Readonly<Record<string, string>>): number {
-  return Number(effective(instanceKeys, config, 'boot.autostart.delay')) * 1000;
+  return Math.max(0, Number(effective(instanceKeys, config, 'boot.autostart.delay')) * 1000);
 }

@@ -1,14 +1,14 @@
 import type { ConfigMap, DevicesMap } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
-import { effectiveBoolean } from '#base/config-schema.ts';
 import { hasControlCharacters } from '#base/names.ts';
 import { loadConfigs, networkConfig } from '#server/database/config-rows.ts';
 import type { Reader } from '#server/database/database.ts';
 import { findProfile, type ProfileRecord } from '#server/database/profiles.ts';
 import type { DeviceFacts } from '../devices/device.ts';
 import { checkDevices, checkExpandedDevices } from '../devices/devices.ts';
-import { checkConfig, instanceKeys } from './config-keys.ts';
+import { checkConfig } from './config-keys.ts';
 import { expand, type Expanded, rootDevice } from './expand-config.ts';
+import { nvidiaProblem } from './nvidia.ts';
 
 interface Local {
   readonly name: string;
@@ -99,14 +99,6 @@ function checkDescription(description: string): void {
 }
 
 function checkTogether(config: ConfigMap): void {
-  const set = (key: string): boolean => effectiveBoolean(instanceKeys, config, key);
-  if (set('security.privileged') && set('security.idmap.isolated'))
-    throw new ApiError(
-      'invalid-argument',
-      'Config key "security.idmap.isolated" cannot be set with "security.privileged"',
-    );
-  for (const key of ['security.idmap.base', 'security.idmap.size']) {
-    if (config[key] && !set('security.idmap.isolated'))
-      throw new ApiError('invalid-argument', `Config key "${key}" needs "security.idmap.isolated"`);
-  }
+  const problem = nvidiaProblem(config);
+  if (problem !== undefined) throw new ApiError('invalid-argument', `Config key "nvidia.runtime" ${problem}`);
 }

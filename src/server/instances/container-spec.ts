@@ -6,6 +6,7 @@ import type { RuntimePart } from '../devices/device.ts';
 import { containerId } from '../paths.ts';
 import type { ContainerSpec, Idmap, ResourceLimits } from '../runtime/runtime.ts';
 import { instanceKeys } from './config-keys.ts';
+import { nvidiaLines } from './nvidia.ts';
 
 interface Parts {
   readonly record: Pick<InstanceRecord, 'project' | 'name' | 'architecture'>;
@@ -43,7 +44,7 @@ function rawConfig(config: ConfigMap): string {
   for (const [name, value] of Object.entries(withPrefix(config, 'linux.sysctl.')))
     lines.push(`lxc.sysctl.${name} = ${value}`);
   const raw = config['raw.lxc']?.trim();
-  return [...lines, ...(raw ? [raw] : [])].join('\n');
+  return [...lines, ...nvidiaLines(config), ...(raw ? [raw] : [])].join('\n');
 }
 
 function withPrefix(config: ConfigMap, prefix: string): Readonly<Record<string, string>> {

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { ConfigMap } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { effectiveBoolean } from '#base/config-schema.ts';
-import type { Idmap } from '../runtime/runtime.ts';
+import { type Idmap, type IdmapHole, idmapLines } from '../runtime/idmap.ts';
 import { instanceKeys } from './config-keys.ts';
+import { parseRawIdmap } from './raw-idmap.ts';
 
 /** Host ids that containers may have. */
 export interface IdRange {
@@ -36,12 +37,18 @@ export function parseSubordinateIds(text: string): IdRange | undefined {
  * that all others share. `others` are the isolated ranges that are taken; call it in the transaction that stores it.
  */
 export function idmapOf(config: ConfigMap, others: readonly Idmap[], range: IdRange = idRange()): Idmap | undefined {
-  const set = (key: string): boolean => effectiveBoolean(instanceKeys, config, key);
-  if (set('security.privileged')) return undefined;
-  if (!set('security.idmap.isolated')) return { hostBase: range.first, size: defaultSize };
-  const size = Number(config['security.idmap.size'] ?? defaultSize);
+  if (effectiveBoolean(instanceKeys, config, 'security.privileged')) return undefined;
+  const holes = parseRawIdmap(config['raw.idmap'] ?? '');
+  if (typeof holes === 'string') throw new ApiError('invalid-argument', `Config key "raw.idmap" ${holes}`);
+  const isolated = effectiveBoolean(instanceKeys, config, 'security.idmap.isolated');
+  const plain = isolated ? ownRange(config, others, range) : { hostBase: range.first, size: defaultSize };
+  return holes.length === 0 ? plain : { ...plain, holes };
+}
+
+function ownRange(config: ConfigMap, others: readonly Idmap[], range: IdRange): Idmap {
+  const size = Number(config['security.idmap.size']) || defaultSize;
   const wanted = config['security.idmap.base'];
-  if (wanted !== undefined) return fixedRange(Number(wanted), size, others, range);
+  if (wanted) return fixedRange(Number(wanted), size, others, range);
   let hostBase = range.first + defaultSize;
   for (const other of [...others].sort((a, b) => a.hostBase - b.hostBase)) {
     if (hostBase + size <= other.hostBase) break;
@@ -57,12 +64,7 @@ export function idmapOf(config: ConfigMap, others: readonly Idmap[], range: IdRa
 
 /** The map as kept in volatile keys, as LXD writes it. */
 export function idmapVolatile(idmap: Idmap | undefined): ConfigMap {
-  const entries = idmap
-    ? [
-        { Isuid: true, Isgid: false, Hostid: idmap.hostBase, Nsid: 0, Maprange: idmap.size },
-        { Isuid: false, Isgid: true, Hostid: idmap.hostBase, Nsid: 0, Maprange: idmap.size },
-      ]
-    : [];
+  const entries = idmap ? keptEntries(idmap) : [];
   const text = JSON.stringify(entries);
   return {
     'volatile.idmap.base': String(idmap?.hostBase ?? 0),
@@ -72,15 +74,49 @@ export function idmapVolatile(idmap: Idmap | undefined): ConfigMap {
   };
 }
 
+/** One line of a map as LXD writes it. */
+interface KeptEntry {
+  readonly Isuid: boolean;
+  readonly Isgid: boolean;
+  readonly Hostid: number;
+  readonly Nsid: number;
+  readonly Maprange: number;
+}
+
+function keptEntries(idmap: Idmap): readonly KeptEntry[] {
+  const entry = (Isuid: boolean, { nsId, hostId, size }: { nsId: number; hostId: number; size: number }): KeptEntry => {
+    const shared = idmap.holes?.some(hole => hole.uid && hole.gid && hole.nsId === nsId && hole.hostId === hostId);
+    return {
+      Isuid: shared === true || Isuid,
+      Isgid: shared === true || !Isuid,
+      Hostid: hostId,
+      Nsid: nsId,
+      Maprange: size,
+    };
+  };
+  const users = idmapLines(idmap, 'uid').map(line => entry(true, line));
+  const groups = idmapLines(idmap, 'gid').map(line => entry(false, line));
+  return [...users, ...groups.filter(({ Isuid }) => !Isuid)];
+}
+
 /** The map that is kept in volatile keys; undefined when there is none or the instance is privileged. */
 export function keptIdmap(config: ConfigMap): Idmap | undefined {
   try {
-    const entries = JSON.parse(config['volatile.idmap.next'] ?? '[]') as { Hostid: number; Maprange: number }[];
-    const first = entries[0];
-    return first ? { hostBase: first.Hostid, size: first.Maprange } : undefined;
+    const entries = JSON.parse(config['volatile.idmap.next'] ?? '[]') as KeptEntry[];
+    const largest = [...entries].sort((a, b) => b.Maprange - a.Maprange)[0];
+    if (!largest) return undefined;
+    const hostBase = largest.Hostid - largest.Nsid;
+    const isPlain = ({ Hostid, Nsid }: KeptEntry): boolean => Hostid - Nsid === hostBase;
+    const size = Math.max(...entries.filter(isPlain).map(({ Nsid, Maprange }) => Nsid + Maprange));
+    const holes = entries.filter(entry => !isPlain(entry)).map(holeOf);
+    return { hostBase, size, ...(holes.length > 0 && { holes }) };
   } catch {
     return undefined;
   }
+}
+
+function holeOf({ Isuid, Isgid, Hostid, Nsid, Maprange }: KeptEntry): IdmapHole {
+  return { uid: Isuid, gid: Isgid, hostId: Hostid, nsId: Nsid, size: Maprange };
 }
 
 function fixedRange(hostBase: number, size: number, others: readonly Idmap[], range: IdRange): Idmap {

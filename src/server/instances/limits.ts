@@ -3,8 +3,10 @@ import os from 'node:os';
 import type { ConfigMap } from '#api/common.ts';
 import { effective, effectiveBoolean } from '#base/config-schema.ts';
 import { parseSize } from '#base/units.ts';
+import { hugePageSizes } from '../runtime/limits.ts';
 import type { CpuLimit, MemoryLimit, ResourceLimits } from '../runtime/runtime.ts';
-import { instanceKeys, parseCpuSet } from './config-keys.ts';
+import { instanceKeys } from './config-keys.ts';
+import { parseCpuSet } from './limit-keys.ts';
 
 /** What limits are measured against. */
 export interface HostResources {
@@ -19,34 +21,47 @@ export function hostResources(): HostResources {
 
 /** Keys whose change reaches a running container through its limits. */
 export function isLimitKey(key: string): boolean {
-  return /^limits\.(cpu|memory|processes)/.test(key);
+  return /^limits\.(cpu|memory|processes|disk|hugepages|network)/.test(key);
 }
 
 /**
  * Limits of an expanded config. `pinned` counts for each CPU the containers that are pinned to it already: a number
- * of CPUs becomes a set of those used least.
+ * of CPUs becomes a set of those used least. `links` are the host's ends of the container's.
  */
 export function resourceLimits(
   config: ConfigMap,
   host: HostResources,
   pinned: ReadonlyMap<number, number> = new Map(),
+  links: readonly string[] = [],
 ): ResourceLimits {
   const memory = memoryLimit(config, host);
   const cpu = cpuLimit(config, host, pinned);
+  const disk = priorityOf(config, 'limits.disk.priority');
+  const hugePages = hugePageLimits(config);
+  const network = priorityOf(config, 'limits.network.priority');
   const processes = config['limits.processes'];
-  return { ...(memory && { memory }), ...(cpu && { cpu }), ...(processes && { processes: Number(processes) }) };
+  return {
+    ...(memory && { memory }),
+    ...(cpu && { cpu }),
+    ...(disk !== undefined && { disk: { priority: disk, throttles: [] } }),
+    ...(Object.keys(hugePages).length > 0 && { hugePages }),
+    ...(links.length > 0 && { network: { priority: network ?? 0, links } }),
+    ...(processes && { processes: Number(processes) }),
+  };
 }
 
 function memoryLimit(config: ConfigMap, host: HostResources): MemoryLimit | undefined {
-  const value = config['limits.memory'];
-  if (!value) return undefined;
+  const value = config['limits.memory'] ?? '';
   const share = /^(\d+)%$/.exec(value)?.[1];
   const bytes = share === undefined ? parseSize(value) : Math.floor((host.memoryBytes * Number(share)) / 100);
-  if (bytes === undefined) return undefined;
+  const swap = effectiveBoolean(instanceKeys, config, 'limits.memory.swap');
+  const swapPriority = priorityOf(config, 'limits.memory.swap.priority');
+  if (bytes === undefined && swap && swapPriority === undefined) return undefined;
   return {
-    bytes,
+    ...(bytes !== undefined && { bytes }),
     enforce: effective(instanceKeys, config, 'limits.memory.enforce') === 'soft' ? 'soft' : 'hard',
-    swap: effectiveBoolean(instanceKeys, config, 'limits.memory.swap'),
+    swap,
+    ...(swapPriority !== undefined && { swapPriority }),
   };
 }
 
@@ -55,12 +70,27 @@ function cpuLimit(config: ConfigMap, host: HostResources, pinned: ReadonlyMap<nu
   const allowance = config['limits.cpu.allowance'] ?? '';
   const share = /^(\d+)%$/.exec(allowance)?.[1];
   const time = /^(\d+)ms\/(\d+)ms$/.exec(allowance);
-  if (cpus === undefined && share === undefined && !time) return undefined;
+  const priority = priorityOf(config, 'limits.cpu.priority');
+  if (cpus === undefined && share === undefined && !time && priority === undefined) return undefined;
   return {
     ...(cpus !== undefined && { cpus }),
     ...(share !== undefined && { sharePercent: Number(share) }),
     ...(time && { quota: { timeUs: Number(time[1]) * 1000, periodUs: Number(time[2]) * 1000 } }),
+    ...(priority !== undefined && { priority }),
   };
+}
+
+function hugePageLimits(config: ConfigMap): Readonly<Record<string, number>> {
+  const limits: Record<string, number> = {};
+  for (const size of hugePageSizes) {
+    const bytes = parseSize(config[`limits.hugepages.${size}`] ?? '');
+    if (bytes !== undefined) limits[size] = bytes;
+  }
+  return limits;
+}
+
+function priorityOf(config: ConfigMap, key: string): number | undefined {
+  return config[key] ? Number(config[key]) : undefined;
 }
 
 function cpuSet(value: string, host: HostResources, pinned: ReadonlyMap<number, number>): string | undefined {
@@ -70,7 +100,7 @@ function cpuSet(value: string, host: HostResources, pinned: ReadonlyMap<number, 
     return online.length === 0 ? undefined : formatCpuSet(online);
   }
   const count = Number(value);
-  if (count >= host.cpus.length) return undefined;
+  if (count === 0 || count >= host.cpus.length) return undefined;
   const used = (cpu: number): number => pinned.get(cpu) ?? 0;
   const least = [...host.cpus].sort((a, b) => used(a) - used(b) || a - b).slice(0, count);
   return formatCpuSet(least.sort((a, b) => a - b));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { alreadyExists, ApiError } from '#api/error.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { instanceNameProblem } from '#base/names.ts';
@@ -10,6 +11,7 @@ import {
 } from '#server/database/instances.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { containerId } from '../paths.ts';
+import { cloudInitId } from './cloud-init-id.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { linkRoot, rootPool, rootVolume, unlinkRoot } from './root-volume.ts';
 import { assertAllowed, holdInstance } from './status.ts';
@@ -62,7 +64,8 @@ export async function finishRename(services: InstanceServices, record: InstanceR
   await services.runtime.rename(containerId(project, name), containerId(project, newName));
   await services.database.write(async tx => {
     await updateInstance(tx, record, { name: newName });
-    await patchInstanceConfig(tx, record.id, { [renameMark]: undefined, 'volatile.apply_template': 'rename' });
+    const keys = { [renameMark]: undefined, 'volatile.apply_template': 'rename', [cloudInitId]: randomUUID() };
+    await patchInstanceConfig(tx, record.id, keys);
   });
   await faultPoint('rename.after-write');
 }

@@ -1,5 +1,5 @@
 import { zeroTime } from '#api/common.ts';
-import { parseExpiry } from './config-keys.ts';
+import { parseExpiry } from './snapshot-keys.ts';
 
 /** When a snapshot made at `from` expires by an age such as "3d 12H"; zero time when there is none. */
 export function expiryTime(age: string | undefined, from: Date): string {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { ConfigMap } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { Revert } from '#base/revert.ts';
@@ -15,7 +16,7 @@ import type { Expanded } from './expand-config.ts';
 import { idmapOf, idmapVolatile, keptIdmap } from './idmap.ts';
 import { startDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
-import { parseCpuSet } from './config-keys.ts';
+import { parseCpuSet } from './limit-keys.ts';
 import { hostResources, resourceLimits } from './limits.ts';
 import { applyTemplates } from './instance-templates.ts';
 import { mountRoot, unmountRoot } from './root-volume.ts';
@@ -74,6 +75,8 @@ export async function startHeld(
   const idmap = keptIdmap(record.config);
   const spec = containerSpec({ record, config: expanded.config, volumeFolder, idmap, devices, limits });
   await services.runtime.start(spec, context.signal);
+  // Only now do the links exist that packets are told apart by.
+  if (expanded.config['limits.network.priority']) await services.runtime.setLimits(id, limits);
   await faultPoint('start.after-runtime');
   revert.commit();
 }
@@ -87,11 +90,12 @@ async function writeStarting(
   return await services.database.write(async tx => {
     const record = await getInstance(tx, project, name);
     const expanded = await checkInstance(tx, record);
-    const limits = resourceLimits(expanded.config, hostResources(), await pinnedCpus(tx));
+    const run = runVolatile(expanded.devices, record.config);
+    const limits = resourceLimits(expanded.config, hostResources(), await pinnedCpus(tx), hostLinks(run));
     const idmap = idmapOf(expanded.config, await isolatedRanges(tx, record.id));
     const keys = {
       ...missingVolatile(expanded.devices, record.config),
-      ...runVolatile(expanded.devices, record.config),
+      ...run,
       ...(JSON.stringify(idmap) !== JSON.stringify(keptIdmap(record.config)) && idmapVolatile(idmap)),
       ...(limits.cpu?.cpus !== undefined && { 'volatile.limits.cpus': limits.cpu.cpus }),
       'volatile.last_state.power': 'RUNNING',
@@ -117,6 +121,11 @@ export async function writeStopped(
       'volatile.last_state.power': power,
     });
   });
+}
+
+/** Names of the host's ends of a container's links, as kept in volatile keys. */
+export function hostLinks(config: ConfigMap): readonly string[] {
+  return Object.entries(config).flatMap(([key, value]) => (/^volatile\..+\.host_name$/.test(key) ? [value] : []));
 }
 
 /** How many running containers are pinned to each CPU. */

@@ -1,12 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { checkConfig, parseExpiry } from './config-keys.ts';
+import { changesCloudInit } from './cloud-init-id.ts';
+import { checkConfig } from './config-keys.ts';
 import { expand, rootDevice } from './expand-config.ts';
 import { parseFilter } from './filter.ts';
 import { idmapOf, idmapVolatile, keptIdmap, parseSubordinateIds } from './idmap.ts';
+import { hostIdOf, idmapLines } from '../runtime/idmap.ts';
 import { formatCpuSet, resourceLimits } from './limits.ts';
+import { nvidiaLines, nvidiaProblem } from './nvidia.ts';
 import { expiryTime, isExpired } from './snapshot-expiry.ts';
+import { parseExpiry } from './snapshot-keys.ts';
 import { nextName } from './snapshots.ts';
 import { assertAllowed, statusOf } from './status.ts';
+import { volatileProblem } from './volatile-keys.ts';
 
 const host = { memoryBytes: 1000 * 2 ** 20, cpus: [0, 1, 2, 3] };
 
@@ -22,21 +27,41 @@ describe('config keys', () => {
     ['linux.sysctl.net.ipv4.ip_forward', '1'],
     ['raw.lxc', 'lxc.mount.auto = proc\n# comment'],
     ['snapshots.expiry', '3d 12H'],
+    ['limits.cpu', '0'],
+    ['limits.cpu.allowance', '200%'],
+    ['limits.memory', '1'],
+    ['limits.hugepages.2MB', '8MiB'],
+    ['boot.autostart.delay', '-5'],
+    ['cluster.evacuate', 'live-migrate'],
+    ['migration.incremental.memory', 'true'],
+    ['nvidia.driver.capabilities', 'all'],
+    ['raw.apparmor', 'anything'],
+    ['raw.idmap', 'uid 1000-1005 2000-2005\ngid 5 5'],
+    ['security.idmap.size', '0'],
   ])('takes %s = %s', (key, value) => {
     expect(() => checkConfig({ [key]: value })).not.toThrow();
   });
 
   test.each([
-    ['limits.cpu', '0', 'must be at least 1'],
     ['limits.cpu', '3-1', 'a set such as'],
-    ['limits.cpu.allowance', '101%', 'from 1% to 100%'],
+    ['limits.cpu.allowance', '50', 'must be a share'],
     ['limits.cpu.allowance', '1ms/2000ms', 'a period of'],
     ['limits.memory', '12QB', 'must be a size'],
     ['limits.kernel.nofiles', '1', 'does not name a resource limit'],
     ['environment.A=B', 'x', 'does not name an environment variable'],
     ['linux.sysctl.a/../b', '1', 'does not name a sysctl'],
-    ['limits.cpu.priority', '5', 'is not supported yet'],
-    ['nvidia.driver.capabilities', 'all', 'is not supported yet'],
+    ['limits.cpu.priority', '11', 'must be at most 10'],
+    ['limits.memory', '0', 'must not be 0'],
+    ['limits.memory.hugepages', 'true', 'is not a known key'],
+    ['limits.hugepages.3MB', '1MiB', 'is not a known key'],
+    ['migration.stateful', 'true', 'is not a known key'],
+    ['migration.incremental.memory.goal', '-1', 'must be at least 0'],
+    ['cluster.evacuate', 'x', 'must be one of'],
+    ['security.idmap.size', '5000000000', 'must be at most'],
+    ['security.secureboot', 'false', 'is not a known key'],
+    ['raw.idmap', 'x', 'must hold lines such as'],
+    ['raw.idmap', 'uid 1000-1005 2000', 'of different sizes'],
+    ['raw.idmap', 'both 5 5\nuid 5 6', 'maps an id twice'],
     ['raw.lxc', 'lxc.log.file = /etc/x', 'must not set "lxc.log.file"'],
     ['raw.lxc', 'lxc.net.0.type = phys', 'use a NIC device'],
     ['raw.lxc', 'LXC.IDMAP = u 0 0 1', 'security.idmap'],
@@ -79,8 +104,65 @@ describe('limits', () => {
   });
 });
 
+test('every priority becomes a limit', () => {
+  const config = {
+    'limits.cpu.priority': '5',
+    'limits.disk.priority': '2',
+    'limits.hugepages.2MB': '4MiB',
+    'limits.memory.swap.priority': '3',
+    'limits.network.priority': '7',
+  };
+  expect(resourceLimits(config, host, new Map(), ['veth1'])).toEqual({
+    memory: { enforce: 'hard', swap: true, swapPriority: 3 },
+    cpu: { priority: 5 },
+    disk: { priority: 2, throttles: [] },
+    hugePages: { '2MB': 4 * 2 ** 20 },
+    network: { priority: 7, links: ['veth1'] },
+  });
+});
+
+test('the NVIDIA libraries need their tools, and a user namespace', () => {
+  const config = { 'nvidia.runtime': 'true', 'nvidia.driver.capabilities': 'all' };
+  expect(nvidiaProblem({})).toBeUndefined();
+  expect(nvidiaProblem(config, () => true)).toBeUndefined();
+  expect(nvidiaProblem(config, file => file.endsWith('nvidia'))).toContain('nvidia-container-cli');
+  expect(nvidiaProblem({ ...config, 'security.privileged': 'true' }, () => true)).toContain('security.privileged');
+  expect(nvidiaLines(config)).toContain('lxc.environment = NVIDIA_DRIVER_CAPABILITIES=all');
+  expect(nvidiaLines({})).toEqual([]);
+});
+
+test('cloud-init runs again for other data and other links, and for nothing else', () => {
+  const before = { config: { 'user.x': '1' }, devices: { eth0: { type: 'nic', name: 'eth0' } } };
+  expect(changesCloudInit(before, { ...before, config: { 'user.x': '2', 'limits.cpu': '1' } })).toBe(false);
+  expect(changesCloudInit(before, { ...before, config: { 'cloud-init.user-data': '#' } })).toBe(true);
+  expect(changesCloudInit(before, { ...before, config: { 'user.network-config': 'v' } })).toBe(true);
+  expect(changesCloudInit(before, { ...before, devices: { eth0: { type: 'nic', name: 'lan0' } } })).toBe(true);
+});
+
+test('volatile keys that users may set are checked, unknown ones refused', () => {
+  expect(volatileProblem('volatile.eth0.hwaddr', '00:16:3e:00:00:01')).toBeUndefined();
+  expect(volatileProblem('volatile.eth0.hwaddr', 'x')).toContain('must be an address');
+  expect(volatileProblem('volatile.uuid', 'x')).toContain('must be a UUID');
+  expect(volatileProblem('volatile.last_state.power', 'RUNNING')).toBeUndefined();
+  expect(volatileProblem('volatile.foo', 'x')).toContain('is not a known key');
+});
+
 describe('id maps', () => {
   const range = { first: 100_000, size: 1_000_000 };
+
+  test('raw.idmap lays ids of the host into the range, and is kept as LXD writes it', () => {
+    const idmap = idmapOf({ 'raw.idmap': 'both 1000 1000\nuid 50-51 65535-65536' }, [], range);
+    expect(idmapLines(idmap ?? { hostBase: 0, size: 0 }, 'uid')).toEqual([
+      { nsId: 0, hostId: 100_000, size: 1000 },
+      { nsId: 1000, hostId: 1000, size: 1 },
+      { nsId: 1001, hostId: 101_001, size: 64_534 },
+      { nsId: 65_535, hostId: 50, size: 2 },
+    ]);
+    const kept = idmapVolatile(idmap);
+    expect(kept['volatile.idmap.next']).toContain('{"Isuid":true,"Isgid":true,"Hostid":1000,"Nsid":1000,"Maprange":1}');
+    expect(idmapVolatile(keptIdmap(kept))).toEqual(kept);
+    expect([0, 1000, 70_000].map(id => hostIdOf(idmap, 'gid', id))).toEqual([100_000, 1000, 65_534]);
+  });
 
   test('all share one, isolated ones have their own, privileged ones none', () => {
     const shared = idmapOf({}, [], range);

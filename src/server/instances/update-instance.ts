@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ConfigMap, DevicesMap } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import type { InstancePut } from '#api/instance.ts';
@@ -13,10 +14,12 @@ import { type Expanded, rootDevice } from './expand-config.ts';
 import { attachDevices, changedDevices, detachDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { hostResources, isLimitKey, resourceLimits } from './limits.ts';
+import { changesCloudInit, cloudInitId } from './cloud-init-id.ts';
 import type { Plan } from './plan.ts';
 import { limitRoot } from './root-volume.ts';
-import { pinnedCpus } from './start-instance.ts';
+import { hostLinks, pinnedCpus } from './start-instance.ts';
 import { assertAllowed, holdInstance } from './status.ts';
+import { isSettable, volatileProblem } from './volatile-keys.ts';
 
 export interface UpdateRequest {
   readonly put: Omit<InstancePut, 'restore' | 'stateful'>;
@@ -110,6 +113,7 @@ export async function applyChange(
     const keys = {
       ...missingVolatile(now.devices, record.config),
       ...(runs && runVolatile(now.devices, record.config, added)),
+      ...(changesCloudInit(was, now) && { [cloudInitId]: randomUUID() }),
     };
     await patchInstanceConfig(tx, record.id, keys);
     return { now, config: { ...record.config, ...keys }, pinned: await pinnedCpus(tx) };
@@ -117,7 +121,8 @@ export async function applyChange(
   await applyRootSize(services, before, was, now, revert);
   if (!runs) return;
   if (changedKeys(was.config, now.config).some(isLimitKey)) {
-    const limits = (of: ConfigMap): ReturnType<typeof resourceLimits> => resourceLimits(of, hostResources(), pinned);
+    const limits = (of: ConfigMap): ReturnType<typeof resourceLimits> =>
+      resourceLimits(of, hostResources(), pinned, hostLinks(config));
     revert.add('changing limits', () => services.runtime.setLimits(id, limits(was.config)));
     const next = limits(now.config);
     await services.runtime.setLimits(id, next);
@@ -175,10 +180,9 @@ async function planned(
   return { before, was, now, after: { description, ephemeral, config, devices, ...(!same && { profiles }) } };
 }
 
-/** Users' keys as asked; the daemon's own stay, but for addresses, which users may choose. */
+/** Users' keys as asked; the daemon's own stay, but for those that users may choose. */
 function mergeConfig(before: InstanceRecord, asked: ConfigMap, merge: boolean, devices: DevicesMap): ConfigMap {
   const isVolatile = (key: string): boolean => key.startsWith('volatile.');
-  const isAddress = (key: string): boolean => /^volatile\..+\.hwaddr$/.test(key);
   const config: Record<string, string> = {};
   for (const [key, value] of Object.entries(before.config)) {
     const device = /^volatile\.(.+)\.(hwaddr|host_name|name)$/.exec(key)?.[1];
@@ -186,10 +190,17 @@ function mergeConfig(before: InstanceRecord, asked: ConfigMap, merge: boolean, d
     if (isVolatile(key) ? !orphan : merge) config[key] = value;
   }
   for (const [key, value] of Object.entries(asked)) {
-    if (isAddress(key) && value !== '' && !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(value))
-      throw new ApiError('invalid-argument', `Config key "${key}" must be an address such as "00:16:3e:12:34:56"`);
-    if (value === '' && !isVolatile(key)) delete config[key];
-    else if (!isVolatile(key) || (isAddress(key) && value !== '')) config[key] = value;
+    if (!isVolatile(key)) {
+      if (value === '') delete config[key];
+      else config[key] = value;
+      continue;
+    }
+    // What a client read before comes back with the rest, and stays as it is.
+    if (value === '' || value === before.config[key] || (before.config[key] !== undefined && !isSettable(key)))
+      continue;
+    const problem = volatileProblem(key, value);
+    if (problem !== undefined) throw new ApiError('invalid-argument', `Config key "${key}" ${problem}`);
+    if (isSettable(key)) config[key] = value;
   }
   return config;
 }

@@ -72,6 +72,44 @@ describe('cgroupValues()', () => {
   });
 });
 
+test('every other limit has its file in both versions', () => {
+  const all: ResourceLimits = {
+    cpu: { priority: 0 },
+    disk: { priority: 3, throttles: [{ device: '8:0', readBytes: 1000, writeRequests: 5 }] },
+    hugePages: { '2MB': 4096 },
+    memory: { enforce: 'hard', swap: true, swapPriority: 0 },
+    network: { priority: 7, links: ['veth1'] },
+  };
+  const names = ['memory', 'cpu', 'blkio', 'hugetlb', 'net_prio'];
+  const lines = names.map(name => `cgroup /sys/fs/cgroup/${name} cgroup rw,${name} 0 0`).join('\n');
+  const [old, fresh] = [
+    new Cgroups(parseMounts(lines, () => [])),
+    new Cgroups(parseMounts('cgroup2 /sys/fs/cgroup cgroup2 rw 0 0', () => ['cpu', 'io', 'hugetlb'])),
+  ];
+  expect(text(cgroupValues(all, old))).toEqual(
+    expect.arrayContaining([
+      'cpu.shares=1014',
+      'memory.swappiness=50',
+      'blkio.bfq.weight=300',
+      'blkio.throttle.read_bps_device=8:0 1000',
+      'blkio.throttle.read_iops_device=8:0 0',
+      'blkio.throttle.write_iops_device=8:0 5',
+      'hugetlb.2MB.limit_in_bytes=4096',
+      'hugetlb.1GB.limit_in_bytes=-1',
+      'net_prio.ifpriomap=veth1 7',
+    ]),
+  );
+  expect(text(cgroupValues(all, fresh))).toEqual(
+    expect.arrayContaining([
+      'cpu.weight=90',
+      'io.weight=default 300',
+      'io.max=8:0 rbps=1000 wbps=max riops=max wiops=5',
+      'hugetlb.2MB.max=4096',
+    ]),
+  );
+  expect(text(startValues(all, old, () => true))).not.toContain('net_prio.ifpriomap=veth1 7');
+});
+
 describe('startValues()', () => {
   test('leaves out defaults and files that this kernel lacks', () => {
     expect(text(startValues({ memory: { bytes: 5, enforce: 'soft', swap: false } }, hybrid, () => false))).toEqual([

@@ -1,3 +1,4 @@
+import { idmapLines } from './idmap.ts';
 import type { CgroupValue } from './limits.ts';
 import type { ContainerMount, ContainerNic, ContainerSpec } from './runtime.ts';
 
@@ -51,8 +52,10 @@ export function renderConfig(spec: ContainerSpec, context: ConfigContext): strin
   set('lxc.apparmor.profile', 'unconfined');
   set('lxc.seccomp.profile', context.seccompPolicy);
   if (spec.idmap) {
-    for (const kind of ['u', 'g'])
-      set('lxc.idmap', `${kind} 0 ${String(spec.idmap.hostBase)} ${String(spec.idmap.size)}`);
+    for (const kind of ['uid', 'gid'] as const) {
+      for (const { nsId, hostId, size } of idmapLines(spec.idmap, kind))
+        set('lxc.idmap', [kind[0], nsId, hostId, size].map(String).join(' '));
+    }
   } else {
     set('lxc.cap.drop', droppedCapabilities);
   }

@@ -5,6 +5,7 @@ import { ApiError } from '#api/error.ts';
 import type { Log } from '#base/log.ts';
 import { kernel } from '#native/kernel.ts';
 import { HelperConnection, HelperFailure } from './helper-connection.ts';
+import { hostIdOf } from './idmap.ts';
 import { Fields, mountFlags, serveOperations } from './namespace-protocol.ts';
 import type { ContainerMount, ExecProcess, ExecRequest, Idmap } from './runtime.ts';
 import { Terminal } from './terminal.ts';
@@ -135,10 +136,10 @@ function execFields(target: NamespaceTarget, request: ExecRequest): Fields {
 }
 
 function openStdio(target: NamespaceTarget, request: ExecRequest): Stdio {
-  const base = target.idmap?.hostBase ?? 0;
+  const onHost = (kind: 'uid' | 'gid', id: number): number => hostIdOf(target.idmap, kind, id);
   if (request.terminal) {
     const { columns, rows } = request.terminal;
-    const pty = openTerminal(target.initPid, columns, rows, base);
+    const pty = openTerminal(target, columns, rows);
     const terminal = new Terminal(pty.master);
     const { stdin, stdout } = terminal;
     return { theirs: [pty.slave, pty.slave, pty.slave], stdin, stdout, stderr: undefined, terminal };
@@ -147,7 +148,8 @@ function openStdio(target: NamespaceTarget, request: ExecRequest): Stdio {
   const [ourStdout, stdoutEnd] = kernel.pipe(pipeBytes);
   const [ourStderr, stderrEnd] = kernel.pipe(pipeBytes);
   // So that the program may open /dev/stdout again, whoever it runs as.
-  for (const end of [stdinEnd, stdoutEnd, stderrEnd]) fchownSync(end, base + request.uid, base + request.gid);
+  for (const end of [stdinEnd, stdoutEnd, stderrEnd])
+    fchownSync(end, onHost('uid', request.uid), onHost('gid', request.gid));
   return {
     theirs: [stdinEnd, stdoutEnd, stderrEnd],
     stdin: quiet(new Socket({ fd: ourStdin, readable: false, writable: true })),
@@ -157,9 +159,14 @@ function openStdio(target: NamespaceTarget, request: ExecRequest): Stdio {
   };
 }
 
-function openTerminal(initPid: number, columns: number, rows: number, base: number): { master: number; slave: number } {
+function openTerminal(
+  { initPid, idmap }: NamespaceTarget,
+  columns: number,
+  rows: number,
+): { master: number; slave: number } {
   try {
-    return kernel.openPtyOf(initPid, columns, rows, base, base + terminalGroup);
+    const [uid, gid] = [hostIdOf(idmap, 'uid', 0), hostIdOf(idmap, 'gid', terminalGroup)];
+    return kernel.openPtyOf(initPid, columns, rows, uid, gid);
   } catch (error) {
     throw new ApiError('failed-precondition', 'Cannot open a terminal in the instance: it has no usable /dev/pts', {
       cause: error,

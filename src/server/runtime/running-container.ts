@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readlinkSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readlinkSync, readSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -105,11 +105,21 @@ export class RunningContainer {
   }
 
   setLimits(limits: ResourceLimits): void {
+    if (limits.cpu?.cpus === undefined) this.#useAllCpus();
     for (const { controller, file, value, optional } of cgroupValues(limits, this.#cgroups)) {
       const directory = this.#directory(controller);
       if (directory === undefined || (optional && !existsSync(path.join(directory, file)))) continue;
       this.#write(controller, file, value);
     }
+  }
+
+  /** v1 takes no "as above", so what stands above is copied. */
+  #useAllCpus(): void {
+    const directory = this.#directory('cpuset');
+    if (directory === undefined) return;
+    const v1 = this.#cgroups.versionOf('cpuset') === 1;
+    const cpus = v1 ? readFileSync(path.join(directory, '..', 'cpuset.cpus'), 'utf8').trim() : '';
+    this.#write('cpuset', 'cpuset.cpus', `${cpus}\n`);
   }
 
   /** Sends a signal to init; does nothing when it is gone. */

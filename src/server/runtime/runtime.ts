@@ -1,15 +1,12 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Link } from '#native/addon/index.d.ts';
 import type { ContainerCounters } from './container-counters.ts';
+import type { Idmap } from './idmap.ts';
+
+export type { Idmap } from './idmap.ts';
 
 /** What the kernel says a container does. */
 export type ContainerStatus = 'running' | 'frozen' | 'stopped';
-
-/** Where ids of a container lie on the host. One range for users and groups; absent for a privileged container. */
-export interface Idmap {
-  readonly hostBase: number;
-  readonly size: number;
-}
 
 /** A bind mount that the runtime puts into the container at start. */
 export interface ContainerMount {
@@ -60,15 +57,21 @@ export interface ContainerSpec {
 export interface ResourceLimits {
   readonly memory?: MemoryLimit;
   readonly cpu?: CpuLimit;
+  readonly disk?: DiskLimit;
+  /** most bytes by size of page, such as "2MB" */
+  readonly hugePages?: Readonly<Record<string, number>>;
+  readonly network?: NetworkPriority;
   /** most processes and threads */
   readonly processes?: number;
 }
 
 export interface MemoryLimit {
-  readonly bytes: number;
+  readonly bytes?: number;
   /** hard: the kernel kills; soft: reclaimed first under pressure */
   readonly enforce: 'hard' | 'soft';
   readonly swap: boolean;
+  /** 0 to 10: the lower, the later it is swapped out */
+  readonly swapPriority?: number;
 }
 
 export interface CpuLimit {
@@ -76,8 +79,32 @@ export interface CpuLimit {
   readonly cpus?: string;
   /** time per period, microseconds, of limits.cpu.allowance "25ms/100ms" */
   readonly quota?: { readonly timeUs: number; readonly periodUs: number };
-  /** relative share, 1 to 100, of limits.cpu.allowance "50%" */
+  /** relative share in percent, of limits.cpu.allowance "50%" */
   readonly sharePercent?: number;
+  /** 0 to 10: against others with the same share */
+  readonly priority?: number;
+}
+
+export interface DiskLimit {
+  /** 0 to 10: weight against others */
+  readonly priority?: number;
+  readonly throttles: readonly DiskThrottle[];
+}
+
+/** Most bytes and requests per second on one block device; what is absent is not limited. */
+export interface DiskThrottle {
+  /** such as "8:0" */
+  readonly device: string;
+  readonly readBytes?: number;
+  readonly readRequests?: number;
+  readonly writeBytes?: number;
+  readonly writeRequests?: number;
+}
+
+/** Priority, 0 to 10, of packets that leave through these links of the host. */
+export interface NetworkPriority {
+  readonly priority: number;
+  readonly links: readonly string[];
 }
 
 /** Usage as the cgroup counts it; bytes and nanoseconds. */

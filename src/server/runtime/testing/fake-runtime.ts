@@ -138,7 +138,7 @@ export class FakeRuntime implements Runtime {
     return {
       memoryBytes: 2 ** 20,
       memoryPeakBytes: 2 ** 21,
-      memoryLimitBytes: memory?.enforce === 'hard' ? memory.bytes : memoryOfHost,
+      memoryLimitBytes: (memory?.enforce === 'hard' ? memory.bytes : undefined) ?? memoryOfHost,
       swapBytes: 0,
       cpuNs: 1_000_000,
       processes: 1,
