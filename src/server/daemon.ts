@@ -2,7 +2,7 @@ import { createLog, type Log, type LogLevel } from '#base/log.ts';
 import { KeyedLock } from '#base/keyed-lock.ts';
 import { loadIdentity } from './certificates/identity.ts';
 import { TrustStore } from './certificates/trust-store.ts';
-import { initialSchema } from './database/migrations/001-initial.ts';
+import { globalMigrations } from './database/migrations/global.ts';
 import { localSchema } from './database/migrations/local-001-initial.ts';
 import { SqliteDatabase } from './database/sqlite.ts';
 import { applyPatches } from './database/patch-files.ts';
@@ -97,7 +97,7 @@ export class Daemon implements DaemonControl {
     const directory = await holdStateDirectory(paths);
     await makeFolders(paths);
     const [database, localDatabase, identity] = await Promise.all([
-      SqliteDatabase.open({ file: paths.globalDatabase, migrations: [initialSchema] }),
+      SqliteDatabase.open({ file: paths.globalDatabase, migrations: globalMigrations }),
       SqliteDatabase.open({ file: paths.localDatabase, migrations: [localSchema], readers: 1 }),
       loadIdentity(paths),
     ]);

@@ -6,7 +6,7 @@ import { KeyedLock } from '#base/keyed-lock.ts';
 import { silentLog } from '#base/log.ts';
 import type { Link } from '#native/addon/index.d.ts';
 import { type MemoryHost, memoryHost, memoryType } from '#network/testing/memory-driver.ts';
-import { initialSchema } from '../database/migrations/001-initial.ts';
+import { globalMigrations } from '../database/migrations/global.ts';
 import { findNetwork, getNetwork, insertNetwork } from '../database/networks.ts';
 import { SqliteDatabase } from '../database/sqlite.ts';
 import type { EventBus } from '../events/event-bus.ts';
@@ -56,7 +56,7 @@ function startedNetworks(): StartedNetworks {
 
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'networks-'));
-  database = await SqliteDatabase.open({ file: path.join(folder, 'db', 'db.bin'), migrations: [initialSchema] });
+  database = await SqliteDatabase.open({ file: path.join(folder, 'db', 'db.bin'), migrations: globalMigrations });
   host = memoryHost();
   networks = startedNetworks();
   told = [];

@@ -5,7 +5,7 @@ import type { LifecycleMetadata } from '#api/event.ts';
 import { KeyedLock } from '#base/keyed-lock.ts';
 import { silentLog } from '#base/log.ts';
 import type { NicAttachment } from '#network/driver.ts';
-import { initialSchema } from '#server/database/migrations/001-initial.ts';
+import { globalMigrations } from '#server/database/migrations/global.ts';
 import { SqliteDatabase } from '#server/database/sqlite.ts';
 import { LocalEventBus } from '#server/events/bus.ts';
 import type { ContainerSpec, ContainerStatus, ResourceLimits, StoppedEvent } from '#server/runtime/runtime.ts';
@@ -85,7 +85,7 @@ export interface TestServices extends AsyncDisposable {
 /** A database with pool "tank", network "lxdbr0" and a default profile that uses both; everything else in memory. */
 export async function testServices(): Promise<TestServices> {
   const root = await mkdtemp('/tmp/instances-test-');
-  const database = await SqliteDatabase.open({ file: path.join(root, 'db.bin'), migrations: [initialSchema] });
+  const database = await SqliteDatabase.open({ file: path.join(root, 'db.bin'), migrations: globalMigrations });
   const driver = new MemoryDriver(path.join(root, 'storage-pools', 'tank'));
   await driver.createPool();
   const locks = new KeyedLock();
