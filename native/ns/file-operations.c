@@ -16,11 +16,11 @@ void answer_failure(int socket, const struct request *request, const char *stage
     send_failure(socket, request->header.id, errno, stage);
 }
 
-static void answer(int socket, const struct request *request, const void *payload, size_t length, int descriptor) {
+void answer(int socket, const struct request *request, const void *payload, size_t length, int descriptor) {
     send_reply(socket, request->header.id, REPLY_DONE, 0, payload, length, descriptor);
 }
 
-static bool understood(int socket, const struct request *request, const struct reader *reader, const char *path) {
+bool understood(int socket, const struct request *request, const struct reader *reader, const char *path) {
     if (read_complete(reader) && path[0] == '/') return true;
     send_failure(socket, request->header.id, EBADMSG, "read the request");
     return false;
@@ -59,9 +59,8 @@ void file_stat(int socket, const struct request *request) {
     answer(socket, request, &entry, sizeof entry, -1);
 }
 
-/// True for file systems that no process of the guest serves: reading them cannot hang the daemon's threads.
-/// Not overlayfs, whose layers may be anything.
-static bool served_by_kernel(int file) {
+// Not overlayfs, whose layers may be anything.
+bool served_by_kernel(int file) {
     static const long known[] = {BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, TMPFS_MAGIC, RAMFS_MAGIC,
                                  F2FS_SUPER_MAGIC,  0x2fc12fc1 /* zfs */, 0xca451a4e /* bcachefs */};
     struct statfs system;

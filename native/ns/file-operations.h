@@ -12,6 +12,9 @@ enum file_operation {
     FILE_MAKE_DIRECTORY = 6,
     FILE_MAKE_LINK = 7,
     FILE_REMOVE = 8,
+    FILE_OPEN = 9,
+    FILE_SET_ATTRIBUTES = 10,
+    FILE_RENAME = 11,
 };
 
 /// Stands for "leave as it is" in owner fields.
@@ -46,6 +49,36 @@ void file_make_link(int socket, const struct request *request);
 /// Fields: u32 recursive, string path.
 void file_remove(int socket, const struct request *request);
 
+enum open_flag {
+    OPEN_READ = 1,
+    OPEN_WRITE = 2,
+    OPEN_APPEND = 4,
+    OPEN_CREATE = 8,
+    OPEN_TRUNCATE = 16,
+    OPEN_EXCLUSIVE = 32,
+};
+
+/// What FILE_SET_ATTRIBUTES changes; seconds since the epoch.
+struct file_change {
+    struct owner owner;
+    bool size_given, times_given;
+    uint64_t size, accessed, modified;
+};
+
+/// Fields: u32 open flags, owner of a file that is made, string path. Replies with a descriptor of a regular file;
+/// EOPNOTSUPP on file systems that could hang its reader.
+void file_open(int socket, const struct request *request);
+/// Fields: owner, u32 follow, u32 size given, u32 times given, u64 size, u64 accessed, u64 modified, string path.
+void file_set_attributes(int socket, const struct request *request);
+/// Fields: u32 replace, string from, string to.
+void file_rename(int socket, const struct request *request);
+
+/// Replies with a payload and a descriptor, or -1.
+void answer(int socket, const struct request *request, const void *payload, size_t length, int descriptor);
+/// False, after an answer, unless all fields were there and the path is absolute.
+bool understood(int socket, const struct request *request, const struct reader *reader, const char *path);
+/// True for file systems that no process of the guest serves: reading them cannot hang the daemon's threads.
+bool served_by_kernel(int file);
 /// Reads uid, gid and mode.
 struct owner read_owner(struct reader *reader);
 /// Gives `file` the members that are not KEEP. Returns 0 or -1.

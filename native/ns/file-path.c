@@ -14,10 +14,31 @@ int remember_descriptors(void) {
     return descriptors < 0 ? -1 : 0;
 }
 
+/// A name below `descriptors` that leads to what a descriptor stands for.
+struct link_name {
+    char text[16];
+};
+
+static struct link_name link_of(int descriptor) {
+    struct link_name name;
+    snprintf(name.text, sizeof name.text, "%d", descriptor);
+    return name;
+}
+
 int reopen(int path_descriptor, int flags) {
-    char name[16];
-    snprintf(name, sizeof name, "%d", path_descriptor);
-    return openat(descriptors, name, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct link_name name = link_of(path_descriptor);
+    return openat(descriptors, name.text, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+int change_mode(int path_descriptor, mode_t mode) {
+    struct link_name name = link_of(path_descriptor);
+    return fchmodat(descriptors, name.text, mode, 0);
+}
+
+int change_times(int path_descriptor, time_t accessed, time_t modified) {
+    struct timespec times[2] = {{.tv_sec = accessed}, {.tv_sec = modified}};
+    struct link_name name = link_of(path_descriptor);
+    return utimensat(descriptors, name.text, times, 0);
 }
 
 int open_path(const char *path, bool follow, struct stat *status) {

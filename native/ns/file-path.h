@@ -4,12 +4,17 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 
 /// Remembers /proc/self/fd of the host; call before the root changes. Returns 0 or -1.
 int remember_descriptors(void);
 
 /// Opens a regular file whose O_PATH descriptor was checked already, so that nothing else is ever opened.
 int reopen(int path_descriptor, int flags);
+
+/// Changes what an O_PATH descriptor names, which must be no link. Return 0 or -1.
+int change_mode(int path_descriptor, mode_t mode);
+int change_times(int path_descriptor, time_t accessed, time_t modified);
 
 /// O_PATH descriptor of what `path` names and its status. The last link is followed only when asked.
 int open_path(const char *path, bool follow, struct stat *status);

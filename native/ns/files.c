@@ -35,6 +35,9 @@ static void serve_one(int socket, const struct request *request) {
         case FILE_MAKE_DIRECTORY: return file_make_directory(socket, request);
         case FILE_MAKE_LINK: return file_make_link(socket, request);
         case FILE_REMOVE: return file_remove(socket, request);
+        case FILE_OPEN: return file_open(socket, request);
+        case FILE_SET_ATTRIBUTES: return file_set_attributes(socket, request);
+        case FILE_RENAME: return file_rename(socket, request);
     }
     send_failure(socket, request->header.id, EBADMSG, "read the request");
 }

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { Envelope } from '#api/envelope.ts';
 import { ApiError, errorStatus, type ErrorCode } from '#api/error.ts';
 import type { Operation } from '#api/operation.ts';
@@ -74,6 +74,12 @@ export class Transport {
   async socket(path: string, query: Query = {}): Promise<Socket> {
     const { openSocket } = await import('./websocket.ts');
     return openSocket(this.target, this.url(path, query));
+  }
+
+  /** A connection that leaves HTTP for another protocol. */
+  async upgrade(path: string, protocol: string): Promise<Duplex> {
+    const { openUpgrade } = await import('./upgrade.ts');
+    return openUpgrade(this.target, this.url(path, {}), protocol);
   }
 
   private async send(method: string, path: string, options: CallOptions): Promise<RawAnswer> {

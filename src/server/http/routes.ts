@@ -17,6 +17,7 @@ import { profileRoutes } from './routes/profiles.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { resourceRoutes } from './routes/resources.ts';
 import { serverRoutes } from './routes/server.ts';
+import { sftpUpgrades } from './routes/sftp.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { storagePoolRoutes } from './routes/storage-pools.ts';
 import { storageVolumeRoutes } from './routes/storage-volumes.ts';
@@ -49,4 +50,4 @@ export const routes: readonly Route[] = [
   ...internalRoutes,
 ];
 
-export const upgradeRoutes: readonly UpgradeRoute[] = [...eventUpgrades, ...operationUpgrades];
+export const upgradeRoutes: readonly UpgradeRoute[] = [...eventUpgrades, ...operationUpgrades, ...sftpUpgrades];

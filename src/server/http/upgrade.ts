@@ -2,7 +2,7 @@ import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { ApiError } from '#api/error.ts';
-import { authorize, checkProject, refuseOtherOrigins } from './access.ts';
+import { authorize, checkProject, refuseOtherOrigins, waitsForRecovery } from './access.ts';
 import type { AppParts } from './app.ts';
 import { toApiError } from './error-handler.ts';
 import { modernTarget, PathPattern, splitTarget } from './path-pattern.ts';
@@ -46,6 +46,7 @@ async function answer(
   const bare = apiRequest({ raw, params: pattern.parameters(path), query, caller, signal: upgrade.signal });
   authorize(route.access, caller, bare.project);
   await checkProject(parts.services.database, caller, bare.project);
+  if (waitsForRecovery(path)) await parts.services.control.recovered();
   const request = Object.defineProperty(bare, 'body', { value: undefined }) as ApiRequest;
   await route.handle(parts.services, request, upgrade);
 }

@@ -109,6 +109,48 @@ describe.each(['running', 'stopped, on ext4', 'stopped, on btrfs'])('files of an
     expect(await files.stat('/root/plain')).toMatchObject({ uid: 0, gid: 0, mode: 0o644, size: 0 });
   });
 
+  test('an open file is read and written at any place', async () => {
+    const made = await files.open('/root/open', { read: true, write: true, create: true }, { uid: 7, mode: 0o600 });
+    await made.write(3, Buffer.from('abc'));
+    expect((await made.read(2, 10)).toString()).toBe('\0abc');
+    expect(await made.size()).toBe(6);
+    await made.close();
+    expect(await files.stat('/root/open')).toMatchObject({ uid: 7, gid: 0, mode: 0o600, size: 6 });
+    const again = { create: true, exclusive: true, write: true };
+    await expect(files.open('/root/open', again, {})).rejects.toMatchObject({ code: 'already-exists' });
+    await expect(files.open('/root/nothere', { read: true }, {})).rejects.toMatchObject({ code: 'not-found' });
+    await (await files.open('/root/open', { write: true, truncate: true }, {})).close();
+    expect(await files.stat('/root/open')).toMatchObject({ size: 0 });
+  });
+
+  test('nothing but regular files of the instance is opened, whatever its links say', async () => {
+    for (const trap of ['absolute', 'upwards', 'magic', 'loop', 'fifo', 'null', 'disk'])
+      await expect(files.open(`/traps/${trap}`, { read: true, write: true }, {})).rejects.toThrow();
+    await expect(files.open(corePattern, { write: true }, {})).rejects.toThrow();
+    await expect(files.setAttributes('/traps/magic/etc', { owner: { mode: 0o777 } })).rejects.toThrow();
+  });
+
+  test('size, owner, mode and times of a file are changed, of a link its owner', async () => {
+    await files.write('/root/attributes', from('content'), {});
+    const times = { accessed: 1_000_000, modified: 2_000_000 };
+    await files.setAttributes('/root/attributes', { size: 4, owner: { uid: 3, gid: 4, mode: 0o604 }, times });
+    const expected = { size: 4, uid: 3, gid: 4, mode: 0o604, modified: 2_000_000 };
+    expect(await files.stat('/root/attributes')).toMatchObject(expected);
+    await files.makeLink('/root/to-attributes', 'attributes');
+    await files.setAttributes('/root/to-attributes', { owner: { uid: 9 } }, false);
+    expect(await files.stat('/root/to-attributes')).toMatchObject({ kind: 'symlink', uid: 9 });
+    expect(await files.stat('/root/attributes')).toMatchObject({ uid: 3 });
+  });
+
+  test('a file is renamed, over another one only when asked', async () => {
+    await files.write('/root/one', from('1'), {});
+    await files.write('/root/two', from('2'), {});
+    await expect(files.rename('/root/one', '/root/two', false)).rejects.toMatchObject({ code: 'already-exists' });
+    await files.rename('/root/one', '/root/two', true);
+    expect(await text((await files.read('/root/two')).stream)).toBe('1');
+    await expect(files.stat('/root/one')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
   test('a write that breaks off changes nothing', async () => {
     const broken = Readable.from(
       (async function* () {

@@ -3,9 +3,10 @@ import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { ApiError, type ErrorCode } from '#api/error.ts';
 import { kernel } from '#native/kernel.ts';
+import { DescriptorHandle } from './file-handle.ts';
 import { HelperFailure, type Answer, type HelperConnection } from './helper-connection.ts';
-import { Fields, fileOperations, keep } from './namespace-protocol.ts';
-import type { FileEntry, FileOwner, FileServer } from './runtime.ts';
+import { Fields, fileOperations, keep, openFlags } from './namespace-protocol.ts';
+import type { FileAccess, FileChange, FileEntry, FileHandle, FileOwner, FileServer } from './runtime.ts';
 
 /** A request that takes longer has met a file system of the guest's that hangs. */
 const deadlineMs = 30_000;
@@ -77,6 +78,29 @@ export class HelperFileServer implements FileServer {
 
   async remove(path: string, recursive = false): Promise<void> {
     await this.#request(fileOperations.remove, new Fields().u32(recursive ? 1 : 0).strings(path), path);
+  }
+
+  async open(path: string, access: FileAccess, owner: Partial<FileOwner>): Promise<FileHandle> {
+    const flags = Object.entries(openFlags).reduce(
+      (sum, [name, flag]) => sum + (access[name as keyof FileAccess] ? flag : 0),
+      0,
+    );
+    const fields = ownerFields(new Fields().u32(flags), owner).strings(path);
+    const [descriptor] = (await this.#request(fileOperations.open, fields, path)).descriptors;
+    if (descriptor === undefined) throw new ApiError('internal', `The file server sent no descriptor for "${path}"`);
+    return new DescriptorHandle(descriptor);
+  }
+
+  async setAttributes(path: string, { owner = {}, size, times }: FileChange, followLinks = true): Promise<void> {
+    const fields = ownerFields(new Fields(), owner)
+      .u32(followLinks ? 1 : 0, size === undefined ? 0 : 1, times ? 1 : 0)
+      .u64(size ?? 0, times?.accessed ?? 0, times?.modified ?? 0)
+      .strings(path);
+    await this.#request(fileOperations.setAttributes, fields, path);
+  }
+
+  async rename(from: string, to: string, replace: boolean): Promise<void> {
+    await this.#request(fileOperations.rename, new Fields().u32(replace ? 1 : 0).strings(from, to), from);
   }
 
   close(): Promise<void> {

@@ -19,10 +19,15 @@ export const fileOperations = {
   makeDirectory: 6,
   makeLink: 7,
   remove: 8,
+  open: 9,
+  setAttributes: 10,
+  rename: 11,
 } as const;
 
 /** Stands for "leave as it is" in owner fields. */
 export const keep = 0xffff_ffff;
+
+export const openFlags = { read: 1, write: 2, append: 4, create: 8, truncate: 16, exclusive: 32 } as const;
 
 export const mountFlags = { readOnly: 1, idmapped: 2, recursive: 4, isFile: 8 } as const;
 
@@ -48,9 +53,9 @@ export class Fields {
     return this;
   }
 
-  u64(value: number): this {
-    const part = Buffer.alloc(8);
-    part.writeBigUInt64LE(BigInt(value));
+  u64(...values: readonly number[]): this {
+    const part = Buffer.alloc(8 * values.length);
+    values.forEach((value, index) => part.writeBigUInt64LE(BigInt(value), 8 * index));
     this.#parts.push(part);
     return this;
   }

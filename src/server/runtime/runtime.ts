@@ -162,6 +162,35 @@ export interface FileOwner {
   readonly mode: number;
 }
 
+/** What of a file is to change; members that are absent stay. Times are seconds since the epoch. */
+export interface FileChange {
+  readonly owner?: Partial<FileOwner>;
+  readonly size?: number;
+  readonly times?: { readonly accessed: number; readonly modified: number };
+}
+
+export interface FileAccess {
+  readonly read?: boolean;
+  readonly write?: boolean;
+  readonly append?: boolean;
+  /** make the file unless it is there */
+  readonly create?: boolean;
+  readonly truncate?: boolean;
+  /** with `create`: "already-exists" when it is there */
+  readonly exclusive?: boolean;
+}
+
+/** An open regular file. Errors of its methods are those of the system calls. */
+export interface FileHandle {
+  /** fewer bytes at the end of the file, none behind it */
+  read(offset: number, length: number): Promise<Buffer>;
+  write(offset: number, content: Buffer): Promise<void>;
+  size(): Promise<number>;
+  /** waits until what was written is on the disk */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /**
  * Files of one instance as its root user sees them, running or stopped, through a process that has no more rights than
  * that user. Paths are absolute inside the instance. Errors: "not-found", "invalid-argument" (special files, wrong
@@ -184,6 +213,12 @@ export interface FileServer {
   makeLink(path: string, target: string): Promise<void>;
   /** removes a file, link or empty directory; "not-found" when there is none; `recursive` removes a whole tree */
   remove(path: string, recursive?: boolean): Promise<void>;
+  /** Opens a regular file for reads and writes at any place; a new one gets `owner`, else 0:0 and 0644. */
+  open(path: string, access: FileAccess, owner: Partial<FileOwner>): Promise<FileHandle>;
+  /** Changes what `path` names; the mode of a link stays as it is. */
+  setAttributes(path: string, change: FileChange, followLinks?: boolean): Promise<void>;
+  /** Without `replace` "already-exists" when the target is there. */
+  rename(from: string, to: string, replace: boolean): Promise<void>;
   /** ends the server process; it may be called twice */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { command, type CommandSpec, flag, integer, text } from '../command.ts';
 import { editFile } from './file-edit.ts';
 import { fileTarget } from './file-target.ts';
+import { mountFiles } from './file-mount.ts';
 import { pull } from './file-pull.ts';
 import { makeFolder, push } from './file-push.ts';
 
@@ -66,6 +67,14 @@ export const commands: readonly CommandSpec[] = [
         await client.instances.deleteFile(instance, path);
       }
     },
+  }),
+  command({
+    path: 'file mount',
+    usage: '[<remote>:]<instance>[/<path>] <target path>',
+    summary: 'Mount files from instances',
+    details: 'Needs the program sshfs. The folder stays mounted until it is unmounted or the command is interrupted.',
+    examples: [['file mount c1/srv mnt', 'Mount /srv of the instance on the folder "mnt".']],
+    run: (session, [source = '', target = '']) => mountFiles(session, source, target),
   }),
   command({
     path: 'file mkdir',

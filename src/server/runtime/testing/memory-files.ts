@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { ApiError, notFound } from '#api/error.ts';
-import type { FileEntry, FileOwner, FileServer } from '../runtime.ts';
+import type { FileAccess, FileChange, FileEntry, FileHandle, FileOwner, FileServer } from '../runtime.ts';
 
 interface Node {
   kind: FileEntry['kind'];
@@ -89,6 +89,42 @@ export class MemoryFiles implements FileServer {
     });
   }
 
+  open(file: string, access: FileAccess, owner: Partial<FileOwner>): Promise<FileHandle> {
+    return this.#then(() => {
+      const there = this.#nodes.get(normal(file));
+      if (there && access.create && access.exclusive) throw new ApiError('already-exists', `"${file}" exists already`);
+      if (!there && access.create) {
+        this.#get(path.posix.dirname(normal(file)), true);
+        const content = Buffer.alloc(0);
+        this.#nodes.set(normal(file), { kind: 'file', content, target: '', owner: { ...rootOwner(0o644), ...owner } });
+      }
+      const node = this.#get(file, true);
+      if (node.kind !== 'file') throw new ApiError('invalid-argument', `"${file}" is no regular file`);
+      if (access.truncate) node.content = Buffer.alloc(0);
+      return new MemoryHandle(node);
+    });
+  }
+
+  setAttributes(file: string, { owner, size }: FileChange, followLinks = true): Promise<void> {
+    return this.#then(() => {
+      const node = this.#get(file, followLinks);
+      node.owner = { ...node.owner, ...owner };
+      if (size !== undefined) node.content = resized(node.content, size);
+    });
+  }
+
+  rename(from: string, to: string, replace: boolean): Promise<void> {
+    return this.#then(() => {
+      this.#get(from, false);
+      if (!replace && this.#nodes.has(normal(to))) throw new ApiError('already-exists', `"${to}" exists already`);
+      const moved = [...this.#nodes].filter(([each]) => each === normal(from) || each.startsWith(`${normal(from)}/`));
+      for (const [each, node] of moved) {
+        this.#nodes.delete(each);
+        this.#nodes.set(normal(to) + each.slice(normal(from).length), node);
+      }
+    });
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
@@ -107,6 +143,41 @@ export class MemoryFiles implements FileServer {
   #children(file: string): string[] {
     return [...this.#nodes.keys()].filter(each => each !== '/' && path.posix.dirname(each) === normal(file));
   }
+}
+
+class MemoryHandle implements FileHandle {
+  readonly #node: Node;
+
+  constructor(node: Node) {
+    this.#node = node;
+  }
+
+  read(offset: number, length: number): Promise<Buffer> {
+    return Promise.resolve(this.#node.content.subarray(offset, offset + length));
+  }
+
+  write(offset: number, content: Buffer): Promise<void> {
+    const whole = resized(this.#node.content, Math.max(this.#node.content.length, offset + content.length));
+    content.copy(whole, offset);
+    this.#node.content = whole;
+    return Promise.resolve();
+  }
+
+  size(): Promise<number> {
+    return Promise.resolve(this.#node.content.length);
+  }
+
+  sync(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function resized(content: Buffer, size: number): Buffer {
+  return Buffer.concat([content, Buffer.alloc(Math.max(0, size - content.length))], size);
 }
 
 const normal = (file: string): string => path.posix.resolve('/', file);
