@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { settled, useDaemon } from './harness/fixture.ts';
@@ -6,9 +6,13 @@ import { settled, useDaemon } from './harness/fixture.ts';
 /** The main job on a real Debian 12: built from this machine's own archive, with systemd, network, snapshots. */
 const daemon = useDaemon({ storage: 'btrfs', network: true, image: false });
 
-test('a Debian 12 image is built from the distribution archive', async () => {
+test('a Debian 12 image is built from the distribution archive, and the lists of apt on the host stay', async () => {
+  const list = '/var/lib/apt/lists/lxd-like-test';
+  writeFileSync(list, '');
   const { status, stderr } = await daemon.cli(['image', 'build', 'debian/12'], { timeoutMs: 280_000 });
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const kept = existsSync(list);
+  rmSync(list, { force: true });
+  expect({ status, stderr, kept }).toEqual({ status: 0, stderr: '', kept: true });
   expect(await daemon.must('image', 'list', '--format', 'csv')).toContain('debian/12');
 }, 300_000);
 

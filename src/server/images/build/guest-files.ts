@@ -38,7 +38,9 @@ rm -f /etc/apt/apt.conf.d/99mmdebstrap /var/lib/dbus/machine-id /etc/resolv.conf
 ln -s ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
 : > /etc/machine-id
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old
-rm -rf /var/lib/dpkg/*-old /var/log/apt /var/log/*.log /var/log/journal /etc/*- /tmp/* /var/tmp/*
+rm -rf /var/lib/dpkg/*-old /var/log/apt /var/log/*.log /var/log/journal /etc/*- /var/tmp/*
+# mmdebstrap's own configuration of apt is there too: without it, its cleaning would be done to the host
+find /tmp -mindepth 1 ! -name 'mmdebstrap.*' -delete
 rm -f /etc/ssh/ssh_host_*_key*
 `;
 
