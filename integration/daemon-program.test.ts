@@ -30,6 +30,15 @@ describe('what tools around LXD expect of the daemon program', () => {
     expect((await daemon.request('GET', '/internal/gc')).status).toBe(200);
   });
 
+  test('says that it is in no cluster, and stays out of it', async () => {
+    const { json } = await daemon.request('GET', '/1.0/cluster');
+    expect(json?.metadata).toEqual({ server_name: '', enabled: false, member_config: [] });
+    expect((await daemon.request('PUT', '/1.0/cluster', { server_name: '', enabled: false })).status).toBe(200);
+    expect((await daemon.request('PUT', '/1.0/cluster', { server_name: 'a', enabled: true })).status).toBe(501);
+    const members = await daemon.request('GET', '/1.0/cluster/members');
+    expect([members.status, members.json?.error]).toEqual([400, 'This server is not clustered']);
+  });
+
   test('pages of an allowed origin may use the API, others may not', async () => {
     const origin = { origin: 'https://ui.example' };
     expect((await daemon.request('GET', '/1.0', undefined, origin)).status).toBe(403);

@@ -1,5 +1,6 @@
 import type { Route, UpgradeRoute } from './route.ts';
 import { certificateRoutes } from './routes/certificates.ts';
+import { clusterRoutes } from './routes/cluster.ts';
 import { consoleRoutes } from './routes/console.ts';
 import { eventUpgrades } from './routes/events.ts';
 import { execRoutes } from './routes/exec.ts';
@@ -28,6 +29,7 @@ import { warningRoutes } from './routes/warnings.ts';
 export const routes: readonly Route[] = [
   ...serverRoutes,
   ...certificateRoutes,
+  ...clusterRoutes,
   ...imageAliasRoutes,
   ...imageRoutes,
   ...instanceRoutes,
