@@ -20,26 +20,30 @@ export interface KeyRule {
   readonly check?: (value: string) => string | undefined;
 }
 
-/** Keys by name; a name that ends in `*` stands for every key with that prefix. */
+/** Keys by name; a `*` at the end stands for anything, one in the middle for a word without dots. */
 export type KeyTable = Readonly<Record<string, KeyRule>>;
 
 export function defineKeys<const T extends KeyTable>(keys: T): T {
   return keys;
 }
 
-/** The rule of a key: its own or that of the longest matching prefix; undefined when the key does not exist. */
+/** The rule of a key: its own or that of the longest matching pattern; undefined when the key does not exist. */
 export function ruleOf(table: KeyTable, key: string): KeyRule | undefined {
-  const exact = Object.hasOwn(table, key) && !key.endsWith('*') ? table[key] : undefined;
+  const exact = Object.hasOwn(table, key) && !key.includes('*') ? table[key] : undefined;
   if (exact) return exact;
   let best: { readonly length: number; readonly rule: KeyRule } | undefined;
   for (const [name, rule] of Object.entries(table)) {
-    if (!name.endsWith('*')) continue;
-    const prefix = name.slice(0, -1);
-    if (key.startsWith(prefix) && key.length > prefix.length && prefix.length > (best?.length ?? -1)) {
-      best = { length: prefix.length, rule };
+    if (name.includes('*') && matches(name, key) && name.length > (best?.length ?? -1)) {
+      best = { length: name.length, rule };
     }
   }
   return best?.rule;
+}
+
+function matches(pattern: string, key: string): boolean {
+  const [prefix = '', suffix = ''] = pattern.split('*');
+  if (!key.startsWith(prefix) || !key.endsWith(suffix) || key.length <= prefix.length + suffix.length) return false;
+  return suffix === '' || !key.slice(prefix.length, key.length - suffix.length).includes('.');
 }
 
 /**
