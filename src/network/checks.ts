@@ -28,9 +28,9 @@ export function hostCidr(family: Family): Check {
   return value => {
     const cidr = parseCidr(value, family);
     if (!cidr) return `must be an IPv${String(family)} address with prefix length, such as ${examples[family]}`;
-    const widest = family === 4 ? 30 : 126;
+    const widest = family === 4 ? 31 : 127;
     if (cidr.prefixLength > widest) return `must leave room for hosts: a prefix length of at most ${String(widest)}`;
-    if (cidr.prefixLength < 8) return 'must have a prefix length of at least 8';
+    if (cidr.prefixLength < 1) return 'must have a prefix length of at least 1';
     if (networkOf(cidr).value === cidr.value) return 'must be the address of a host, not that of the network';
     return undefined;
   };
@@ -62,10 +62,27 @@ export function domain(value: string): string | undefined {
   return value.split('.').every(part => label.test(part)) ? undefined : 'must be a domain name such as "lxd"';
 }
 
+/** Name of a DNS zone, such as "lab.example.net" or "2.0.192.in-addr.arpa". */
+export function zoneName(value: string): string | undefined {
+  return domain(value) === undefined ? undefined : 'must be a domain name such as "lab.example.net"';
+}
+
 /** A unicast MAC address with colons. */
 export function hardwareAddress(value: string): string | undefined {
   if (!/^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/.test(value)) return 'must be a MAC address such as 00:16:3e:01:02:03';
   return Number.parseInt(value.slice(0, 2), 16) & 1 ? 'must not be a multicast MAC address' : undefined;
+}
+
+/** Name of an access list: letters, digits and hyphens, no digit first. */
+export function aclName(value: string): string | undefined {
+  if (value.length > 63) return 'must be at most 63 characters long';
+  if (value.startsWith('@')) return 'must not start with the reserved character "@"';
+  if (/^\d/.test(value)) return 'must not start with a number';
+  return /^[A-Za-z][A-Za-z0-9-]*$/.test(value) ? undefined : 'can only hold letters, digits and hyphens';
+}
+
+export function anyAddress(value: string): string | undefined {
+  return parseAddress(value) ? undefined : 'must be an IP address';
 }
 
 export function interfaceName(value: string): string | undefined {

@@ -1,22 +1,56 @@
-import type { NetworkLease, NetworkState } from '#api/network.ts';
 import type { ConfigMap } from '#api/common.ts';
+import type { NetworkAcl } from '#api/network-acl.ts';
+import type { NetworkForward } from '#api/network-forward.ts';
+import type { NetworkLease, NetworkState } from '#api/network.ts';
 import type { KeyTable } from '#base/config-schema.ts';
 import type { Log } from '#base/log.ts';
 
-/** A NIC of an instance as its network sees it. */
-export interface NicAttachment {
+/** A NIC of an instance, running or not, as DHCP and DNS of its network know it. */
+export interface NicReservation {
   /** unique per host: containerId and device name, e.g. "c1" and "eth0" */
   readonly instance: string;
   readonly device: string;
   /** name to publish in DNS, e.g. "c1" for c1.lxd */
   readonly hostName: string;
-  /** host end of the veth pair */
-  readonly hostInterface: string;
   readonly hardwareAddress: string;
-  /** static leases */
+  /** static leases; "none" = the NIC gets no address of the family */
   readonly ipv4Address?: string;
   readonly ipv6Address?: string;
+  /** the NIC may only use addresses that it got: one is kept for it when it has none by config */
+  readonly ipv4Filtering?: boolean;
+  readonly ipv6Filtering?: boolean;
 }
+
+/** A NIC of an instance that is about to run. */
+export interface NicAttachment extends NicReservation {
+  /** host end of the veth pair */
+  readonly hostInterface: string;
+}
+
+/** What a NIC gets from its network. */
+export interface NicPlace {
+  /** host link to join */
+  readonly bridge: string;
+  /** the addresses it may use, where they are filtered; none = undefined */
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+}
+
+/** Access lists of a network and what names in their rules stand for. */
+export interface AclPolicies {
+  /** those of "security.acls", in its order */
+  readonly lists: readonly Pick<NetworkAcl, 'name' | 'ingress' | 'egress'>[];
+  /** subnets of the networks that each list of the server is on, by its name */
+  readonly subnets: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What else than its config a network's firewall rules come from. */
+export interface NetworkPolicies {
+  readonly acls: AclPolicies;
+  readonly forwards: readonly NetworkForward[];
+}
+
+export const noPolicies: NetworkPolicies = { acls: { lists: [], subnets: {} }, forwards: [] };
 
 /**
  * One managed network. Methods may be called twice; `stop` and `detach` succeed when there is nothing left. A daemon
@@ -32,10 +66,13 @@ export interface NetworkDriver {
   release(): Promise<void>;
   /** Looks whether all is in place and puts back what is not; says in words what was wrong. Cheap when all is well. */
   heal(): Promise<readonly string[]>;
-  /** Takes over a changed config; NICs that are attached stay. */
-  update(config: ConfigMap): Promise<void>;
-  /** Prepares lease, DNS name and filter of a NIC; returns the host link to join. */
-  attach(nic: NicAttachment): Promise<{ readonly bridge: string }>;
+  /** Takes over changed config and policies; NICs that are attached stay. */
+  update(config: ConfigMap, policies: NetworkPolicies): Promise<void>;
+  /** Says which NICs there are, running or not: their leases and names are published, those of others withdrawn. */
+  reserve(nics: readonly NicReservation[]): Promise<void>;
+  /** Prepares lease and DNS name of a NIC that is about to run; may be called again for one that runs. */
+  attach(nic: NicAttachment): Promise<NicPlace>;
+  /** The NIC runs no more; its lease and name stay until `reserve` leaves them out. */
   detach(nic: Pick<NicAttachment, 'instance' | 'device'>): Promise<void>;
   leases(): Promise<readonly NetworkLease[]>;
   state(): Promise<NetworkState>;
@@ -45,6 +82,7 @@ export interface NetworkDriver {
 export interface NetworkContext {
   readonly name: string;
   readonly config: ConfigMap;
+  readonly policies: NetworkPolicies;
   /** absolute folder for dnsmasq's files */
   readonly folder: string;
   /** nft table (families inet and bridge) of this daemon */

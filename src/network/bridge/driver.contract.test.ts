@@ -6,6 +6,7 @@ import type { ConfigMap } from '#api/common.ts';
 import { silentLog } from '#base/log.ts';
 import { poll } from '#base/retry.ts';
 import { kernel } from '#native/kernel.ts';
+import { noPolicies } from '../driver.ts';
 import { dnsmasqFolder, findDnsmasq } from '../dnsmasq/process.ts';
 import { listChains } from '../nftables/nft-command.ts';
 import { Guest } from '../testing/guest.ts';
@@ -39,7 +40,10 @@ async function makeFixture(): Promise<BridgeFixture> {
     config,
     address: (config['ipv4.address'] ?? '').replace(/1\/24$/, '77'),
     driver: (given = config) =>
-      new BridgeDriver({ name: bridge, config: given, folder, firewallTable, log: silentLog }, kernel),
+      new BridgeDriver(
+        { name: bridge, config: given, policies: noPolicies, folder, firewallTable, log: silentLog },
+        kernel,
+      ),
     leftovers: async () => {
       const link = (await exists(`/sys/class/net/${bridge}`)) ? [bridge] : [];
       const process = await findDnsmasq(dnsmasqFolder(folder));
@@ -140,7 +144,7 @@ describe('a bridge with guests', () => {
     await c1.requestLease('eth0', 'c1');
     // the outside has no route back to the guest's subnet: only NAT lets an answer find its way
     expect(await c1.succeeds(5000, 'busybox', 'ping', '-c', '1', '-W', '1', '198.51.100.2')).toBe(true);
-    await driver.update({ ...fixture.config, 'ipv4.nat': 'false' });
+    await driver.update({ ...fixture.config, 'ipv4.nat': 'false' }, noPolicies);
     expect(await c1.succeeds(0, 'busybox', 'ping', '-c', '1', '-W', '1', '198.51.100.2')).toBe(false);
   });
 
@@ -195,17 +199,17 @@ describe('a bridge with guests', () => {
   });
 
   test('stateful DHCPv6 hands out addresses of the subnet', async () => {
-    await driver.update({ ...fixture.config, 'ipv6.dhcp.stateful': 'true' });
+    await driver.update({ ...fixture.config, 'ipv6.dhcp.stateful': 'true' }, noPolicies);
     expect(await readFile(path.join(fixture.folder, 'dnsmasq.conf'), 'utf8')).toMatch(/^dhcp-range=fd42:.*,64,1h$/m);
     expect((await readdir(fixture.folder)).sort()).toEqual(expect.arrayContaining(['dnsmasq.hosts', 'dnsmasq.raw']));
   });
 
   test('further subnets are routed to the bridge', async () => {
-    await driver.update({ ...fixture.config, 'ipv4.routes': '203.0.113.0/28, 203.0.113.16/28' });
+    await driver.update({ ...fixture.config, 'ipv4.routes': '203.0.113.0/28, 203.0.113.16/28' }, noPolicies);
     const routes = async (): Promise<number> =>
       (await readFile('/proc/net/route', 'utf8')).split('\n').filter(line => line.startsWith(`${bridge}\t`)).length;
     expect(await routes()).toBe(3);
-    await driver.update(fixture.config);
+    await driver.update(fixture.config, noPolicies);
     expect(await routes()).toBe(1);
   });
 });

@@ -1,19 +1,30 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ApiError, invalid } from '#api/error.ts';
 import type { ConfigMap } from '#api/common.ts';
 import type { NetworkLease, NetworkState } from '#api/network.ts';
 import { Lane } from '#base/lane.ts';
-import { instanceNameProblem, objectNameProblem } from '#base/names.ts';
+import { objectNameProblem } from '#base/names.ts';
 import * as check from '../checks.ts';
 import { renderHost } from '../dnsmasq/config-file.ts';
 import { DnsmasqService } from '../dnsmasq/service.ts';
-import type { NetworkContext, NetworkDriver, NicAttachment } from '../driver.ts';
-import { parseAddress } from '../ip-address.ts';
+import type {
+  NetworkContext,
+  NetworkDriver,
+  NetworkPolicies,
+  NicAttachment,
+  NicPlace,
+  NicReservation,
+} from '../driver.ts';
+import { formatAddress } from '../ip-address.ts';
 import type { NetworkKernel } from '../kernel-calls.ts';
 import { linkState } from '../link-state.ts';
-import { ensureNetworkRules, hasNetworkRules, removeNetworkRules } from '../nftables/firewall.ts';
+import { ensureChains, hasChains, removeChains } from '../nftables/firewall.ts';
+import { networkChainNames, networkChains } from '../nftables/ruleset.ts';
 import { bridgeLeases } from './leases.ts';
 import { ensureLink, ensureRoutes, findLink, joinLinks, leaveLinks, linkFaults } from './link.ts';
+import { nicKey, planHosts, type ReservedHost } from './reservations.ts';
 import { type BridgeSettings, bridgeSettings } from './settings.ts';
+import { ensureTunnels, removeTunnels } from './tunnels.ts';
 
 // reading the firewall takes a process; links and dnsmasq are looked at every time
 const firewallCheckMs = 10_000;
@@ -28,7 +39,9 @@ export class BridgeDriver implements NetworkDriver {
   /** host interfaces on the bridge as last seen: they rejoin when it was deleted */
   readonly #ports = new Set<string>();
   readonly #attached = new Map<string, string>();
+  #reserved: ReadonlyMap<string, NicReservation> = new Map();
   #settings: BridgeSettings;
+  #policies: NetworkPolicies;
   #started = false;
   #firewallSeen = 0;
 
@@ -36,6 +49,7 @@ export class BridgeDriver implements NetworkDriver {
     this.#context = context;
     this.#kernel = kernel;
     this.#settings = bridgeSettings(context.name, context.config);
+    this.#policies = context.policies;
     this.#dnsmasq = new DnsmasqService(context.name, context.folder, kernel, context.log);
   }
 
@@ -48,7 +62,8 @@ export class BridgeDriver implements NetworkDriver {
       const { name, firewallTable } = this.#context;
       this.#started = false;
       await this.#dnsmasq.stop();
-      await removeNetworkRules(firewallTable, name);
+      await removeChains('inet', firewallTable, networkChainNames(name));
+      removeTunnels(this.#kernel, name);
       leaveLinks(this.#kernel, name, this.#settings.externalInterfaces);
       if (findLink(this.#kernel, name)?.kind === 'bridge') this.#kernel.deleteLink(name);
       this.#ports.clear();
@@ -72,41 +87,51 @@ export class BridgeDriver implements NetworkDriver {
     });
   }
 
-  async update(config: ConfigMap): Promise<void> {
+  async update(config: ConfigMap, policies: NetworkPolicies): Promise<void> {
     await this.#changes.run(async () => {
       const before = this.#settings;
       this.#settings = bridgeSettings(this.#context.name, config);
+      this.#policies = policies;
       const dropped = before.externalInterfaces.filter(name => !this.#settings.externalInterfaces.includes(name));
       leaveLinks(this.#kernel, this.#context.name, dropped);
       await this.#ensure(before);
     });
   }
 
-  async attach(nic: NicAttachment): Promise<{ readonly bridge: string }> {
+  async reserve(nics: readonly NicReservation[]): Promise<void> {
+    for (const nic of nics) checkNic(nic);
+    await this.#changes.run(async () => {
+      this.#reserved = new Map(nics.map(nic => [nicKey(nic), nic]));
+      await this.#publish();
+    });
+  }
+
+  async attach(nic: NicAttachment): Promise<NicPlace> {
     if (!this.#started) throw new ApiError('unavailable', `Network "${this.#context.name}" is not started`);
     checkNic(nic);
-    const line = renderHost({
-      hardwareAddress: nic.hardwareAddress,
-      ipv4: this.#staticAddress(nic.ipv4Address, 4),
-      ipv6: this.#staticAddress(nic.ipv6Address, 6),
-      name: this.#settings.dnsMode === 'managed' ? nic.hostName : undefined,
+    const problem = check.interfaceName(nic.hostInterface);
+    if (problem !== undefined) throw invalid('host_name', problem);
+    const host = await this.#changes.run(async () => {
+      this.#reserved = new Map([...this.#reserved, [nicKey(nic), nic]]);
+      return (await this.#publish()).get(nicKey(nic));
     });
-    await this.#dnsmasq.setHost(nicKey(nic), line);
     this.#attached.set(nicKey(nic), nic.hostInterface);
     this.#ports.add(nic.hostInterface);
-    return { bridge: this.#context.name };
+    return {
+      bridge: this.#context.name,
+      ...(host?.ipv4 && { ipv4: formatAddress(host.ipv4) }),
+      ...(host?.ipv6 && { ipv6: formatAddress(host.ipv6) }),
+    };
   }
 
   async detach(nic: Pick<NicAttachment, 'instance' | 'device'>): Promise<void> {
-    const key = nicKey(nic);
-    const hostInterface = this.#attached.get(key);
-    this.#attached.delete(key);
+    const hostInterface = this.#attached.get(nicKey(nic));
+    this.#attached.delete(nicKey(nic));
     if (hostInterface !== undefined) this.#ports.delete(hostInterface);
-    await this.#dnsmasq.removeHost(key);
   }
 
   async leases(): Promise<readonly NetworkLease[]> {
-    return bridgeLeases(this.#settings, await this.#dnsmasq.hosts(), await this.#dnsmasq.leases());
+    return bridgeLeases(this.#settings, [...this.#reserved.values()], await this.#dnsmasq.leases());
   }
 
   state(): Promise<NetworkState> {
@@ -121,11 +146,15 @@ export class BridgeDriver implements NetworkDriver {
     const { name, firewallTable, log } = this.#context;
     const settings = this.#settings;
     const made = await ensureLink(this.#kernel, settings);
-    await ensureNetworkRules(firewallTable, settings);
+    const chains = networkChains(settings, this.#policies);
+    await ensureChains('inet', firewallTable, networkChainNames(name), chains);
     this.#firewallSeen = performance.now();
     if (hasRoutes(settings) || (before && hasRoutes(before))) await ensureRoutes(settings);
     joinLinks(this.#kernel, name, settings.externalInterfaces, log);
     if (made) joinLinks(this.#kernel, name, this.#presentPorts(), log);
+    const again = before !== undefined && !isDeepStrictEqual(before.tunnels, settings.tunnels);
+    await ensureTunnels(this.#kernel, name, settings.tunnels, { mtu: settings.mtu, again });
+    if (before) await this.#publish();
     // sockets that were bound to the former bridge are of no use
     if (servesGuests(settings)) await this.#dnsmasq.ensure(settings, { restart: made });
     else await this.#dnsmasq.stop();
@@ -140,7 +169,9 @@ export class BridgeDriver implements NetworkDriver {
     if (servesGuests(this.#settings) && !(await this.#dnsmasq.healthy())) faults.push('dnsmasq does not run');
     if (performance.now() - this.#firewallSeen > firewallCheckMs) {
       this.#firewallSeen = performance.now();
-      const whole = await hasNetworkRules(this.#context.firewallTable, this.#settings);
+      const { name, firewallTable } = this.#context;
+      const chains = networkChains(this.#settings, this.#policies);
+      const whole = await hasChains('inet', firewallTable, networkChainNames(name), chains);
       if (!whole) faults.push('firewall rules are gone');
     }
     return faults;
@@ -157,26 +188,22 @@ export class BridgeDriver implements NetworkDriver {
       .flatMap(({ name, masterIndex }) => (this.#ports.has(name) && masterIndex === 0 ? name : []));
   }
 
-  #staticAddress(text: string | undefined, family: 4 | 6): ReturnType<typeof parseAddress> {
-    if (text === undefined || text === '' || text === 'none') return undefined;
-    const address = parseAddress(text, family);
-    if (!address) throw invalid(`ipv${String(family)}.address`, `must be an IPv${String(family)} address`);
-    return address;
+  /** Tells dnsmasq of all NICs that are reserved. */
+  async #publish(): Promise<ReadonlyMap<string, ReservedHost>> {
+    const known = { hosts: await this.#dnsmasq.hosts(), leases: await this.#dnsmasq.leases() };
+    const planned = planHosts(this.#settings, [...this.#reserved.values()], known);
+    await this.#dnsmasq.setHosts(new Map([...planned].map(([key, host]) => [key, renderHost(host)])));
+    return planned;
   }
 }
 
-function nicKey({ instance, device }: Pick<NicAttachment, 'instance' | 'device'>): string {
-  return `${instance}.${device}`;
-}
-
 /** What ends up in dnsmasq's files or as a file name is checked here too, whoever calls. */
-function checkNic(nic: NicAttachment): void {
+function checkNic(nic: NicReservation): void {
   const problems = [
     ['instance', objectNameProblem(nic.instance.slice(-63))],
     ['device', objectNameProblem(nic.device)],
-    ['hostName', instanceNameProblem(nic.hostName)],
+    ['hostName', check.domain(nic.hostName)],
     ['hwaddr', check.hardwareAddress(nic.hardwareAddress)],
-    ['host_name', check.interfaceName(nic.hostInterface)],
   ] as const;
   for (const [field, problem] of problems) if (problem !== undefined) throw invalid(field, problem);
   if (nicKey(nic).includes('/')) throw invalid('instance', 'must not hold a slash');

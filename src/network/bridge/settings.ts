@@ -3,6 +3,7 @@ import { effective, effectiveBoolean } from '#base/config-schema.ts';
 import { listOf } from '../checks.ts';
 import { type Cidr, type Family, type IpAddress, parseAddress, parseCidr, parseRange } from '../ip-address.ts';
 import { bridgeKeys } from './config-keys.ts';
+import { type Tunnel, tunnelsOf } from './tunnels.ts';
 
 /** What a bridge network does for one address family. */
 export interface FamilySettings {
@@ -32,17 +33,32 @@ export interface BridgeSettings {
   readonly ipv4: (FamilySettings & { readonly dhcpGateway: IpAddress | undefined }) | undefined;
   readonly ipv6: (FamilySettings & { readonly stateful: boolean }) | undefined;
   readonly rawDnsmasq: string;
+  readonly tunnels: readonly Tunnel[];
+  /** names of access lists */
+  readonly acls: readonly string[];
+  readonly aclDefaults: Readonly<Record<'ingress' | 'egress', AclDefault>>;
 }
+
+/** What happens to packets that no rule of an access list matches. */
+export interface AclDefault {
+  readonly action: 'allow' | 'drop' | 'reject';
+  readonly logged: boolean;
+}
+
+const defaultMtu = '1500';
+// leaves room for the headers of a VXLAN or GRE packet
+const tunnelMtu = '1400';
 
 /** Reads a config that has passed its key table. */
 export function bridgeSettings(name: string, config: ConfigMap): BridgeSettings {
   const value = (key: string): string => effective(bridgeKeys, config, key) ?? '';
   const ipv4 = familySettings(4, config);
   const ipv6 = familySettings(6, config);
+  const tunnels = tunnelsOf(config);
   return {
     name,
     hardwareAddress: (value('bridge.hwaddr') || value('volatile.bridge.hwaddr')).toLowerCase() || undefined,
-    mtu: Number(value('bridge.mtu')),
+    mtu: Number(value('bridge.mtu') || (tunnels.some(({ protocol }) => protocol) ? tunnelMtu : defaultMtu)),
     externalInterfaces: membersOf(value('bridge.external_interfaces')),
     dnsMode: value('dns.mode') as BridgeSettings['dnsMode'],
     dnsDomain: value('dns.domain'),
@@ -50,6 +66,17 @@ export function bridgeSettings(name: string, config: ConfigMap): BridgeSettings 
     ipv4: ipv4 && { ...ipv4, dhcpGateway: parseAddress(value('ipv4.dhcp.gateway'), 4) },
     ipv6: ipv6 && { ...ipv6, stateful: effectiveBoolean(bridgeKeys, config, 'ipv6.dhcp.stateful') },
     rawDnsmasq: value('raw.dnsmasq'),
+    tunnels,
+    acls: membersOf(value('security.acls')),
+    aclDefaults: { ingress: aclDefault('ingress', config), egress: aclDefault('egress', config) },
+  };
+}
+
+function aclDefault(direction: 'ingress' | 'egress', config: ConfigMap): AclDefault {
+  const key = `security.acls.default.${direction}`;
+  return {
+    action: effective(bridgeKeys, config, `${key}.action`) as AclDefault['action'],
+    logged: effectiveBoolean(bridgeKeys, config, `${key}.logged`),
   };
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { bridgeLeases } from '../bridge/leases.ts';
 import { bridgeSettings } from '../bridge/settings.ts';
-import { parseHost, parseLeases } from './leases.ts';
+import { parseLeases } from './leases.ts';
 
 const text = `1700000000 00:16:3e:01:02:03 10.1.2.7 c1 01:00:16:3e:01:02:03
 0 00:16:3e:01:02:04 10.1.2.8 * *
@@ -27,15 +27,16 @@ test('a static lease hides the dynamic one of the same address', () => {
   const settings = bridgeSettings('net1', {
     'ipv4.address': '10.1.2.1/24',
     'ipv6.address': 'fd42::1/64',
-    'bridge.hwaddr': '00:16:3e:00:00:01',
   });
-  const host = parseHost('00:16:3e:01:02:03,10.1.2.7,c1\n');
-  const gateway = { hostname: 'net1.gw', hwaddr: '00:16:3e:00:00:01', type: 'gateway', location: 'none' };
+  const nic = { instance: 'c1', device: 'eth0', hostName: 'c1', hardwareAddress: '00:16:3e:01:02:03' };
+  const gateway = { hostname: 'net1.gw', hwaddr: '', type: 'gateway', location: '' };
   const c1 = { hostname: 'c1', hwaddr: '00:16:3e:01:02:03', location: 'none' };
-  expect(bridgeLeases(settings, host ? [host] : [], parseLeases(text.split('\n')[0] ?? ''))).toEqual([
-    { ...gateway, address: '10.1.2.1' },
-    { ...gateway, address: 'fd42::1' },
-    { ...c1, address: '10.1.2.7', type: 'static' },
-    { ...c1, address: 'fd42::216:3eff:fe01:203', type: 'dynamic' },
-  ]);
+  expect(bridgeLeases(settings, [{ ...nic, ipv4Address: '10.1.2.7' }], parseLeases(text.split('\n')[0] ?? ''))).toEqual(
+    [
+      { ...gateway, address: '10.1.2.1' },
+      { ...gateway, address: 'fd42::1' },
+      { ...c1, address: '10.1.2.7', type: 'static' },
+      { ...c1, address: 'fd42::216:3eff:fe01:203', type: 'dynamic' },
+    ],
+  );
 });

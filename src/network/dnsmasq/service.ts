@@ -85,28 +85,33 @@ export class DnsmasqService {
     this.#digest = undefined;
   }
 
-  /** Publishes a NIC's line; `name` is unique on this host and a path segment. */
-  async setHost(name: string, line: string): Promise<void> {
-    const file = path.join(this.#files.hosts, name);
-    if ((await readFile(file, 'utf8').catch(() => undefined)) === line) return;
-    await mkdir(this.#files.hosts, { recursive: true, mode: 0o755 });
-    await writeFile(file, line, { mode: 0o644 });
-    await this.#reload();
+  /** Publishes exactly these lines, by names that are unique on this host and path segments. */
+  async setHosts(lines: ReadonlyMap<string, string>): Promise<void> {
+    const folder = this.#files.hosts;
+    const present: readonly string[] = await readdir(folder).catch(() => []);
+    const gone = present.filter(name => !lines.has(name));
+    let changed = gone.length > 0;
+    for (const name of gone) await rm(path.join(folder, name), { force: true });
+    for (const [name, line] of lines) {
+      const file = path.join(folder, name);
+      if (present.includes(name) && (await readFile(file, 'utf8').catch(() => '')) === line) continue;
+      await mkdir(folder, { recursive: true, mode: 0o755 });
+      await writeFile(file, line, { mode: 0o644 });
+      changed = true;
+    }
+    if (changed) await this.#reload();
   }
 
-  async removeHost(name: string): Promise<void> {
-    const file = path.join(this.#files.hosts, name);
-    if ((await readFile(file, 'utf8').catch(() => undefined)) === undefined) return;
-    await rm(file, { force: true });
-    await this.#reload();
-  }
-
-  async hosts(): Promise<readonly HostEntry[]> {
+  /** Lines as they stand, by name. */
+  async hosts(): Promise<ReadonlyMap<string, HostEntry>> {
     const names = await readdir(this.#files.hosts).catch(() => []);
     const entries = await Promise.all(
-      names.map(async name => parseHost(await readFile(path.join(this.#files.hosts, name), 'utf8').catch(() => ''))),
+      names.map(async name => {
+        const entry = parseHost(await readFile(path.join(this.#files.hosts, name), 'utf8').catch(() => ''));
+        return entry ? ([[name, entry]] as const) : [];
+      }),
     );
-    return entries.filter(entry => entry !== undefined);
+    return new Map(entries.flat());
   }
 
   async leases(): Promise<readonly DnsmasqLease[]> {

@@ -1,32 +1,41 @@
 import { KeyedLock } from '#base/keyed-lock.ts';
-import type { BridgeSettings } from '../bridge/settings.ts';
+import { type Chain, renderRemoval, renderReplacement, type TableFamily } from './chain.ts';
 import { applyRules, countMembers, listChains, type ListedChain } from './nft-command.ts';
-import { networkChains, renderNetwork, renderRemoval } from './ruleset.ts';
 
 // an empty table is looked at and then removed: two steps that no other change of ours may come between
 const tables = new KeyedLock();
 
-/** Puts a network's rules in place, whatever was there of it before. */
-export async function ensureNetworkRules(table: string, settings: BridgeSettings): Promise<void> {
+/** Has `wanted` of the chains that may be there, whatever was there of them before. */
+export async function ensureChains(
+  family: TableFamily,
+  table: string,
+  names: readonly string[],
+  wanted: readonly Chain[],
+): Promise<void> {
   using _lock = await tables.hold(table, 'ensuring rules');
-  await applyRules(renderNetwork(table, settings));
+  await applyRules(renderReplacement(family, table, names, wanted));
 }
 
-/** True when the chains that the network should have exist, and no others of its. */
-export async function hasNetworkRules(table: string, settings: BridgeSettings): Promise<boolean> {
-  const wanted = renderNetwork(table, settings);
+/** True when of the chains that may be there exactly the wanted ones are. */
+export async function hasChains(
+  family: TableFamily,
+  table: string,
+  names: readonly string[],
+  wanted: readonly Chain[],
+): Promise<boolean> {
   const present = new Set(
-    (await listChains()).filter(chain => chain.family === 'inet' && chain.table === table).map(chain => chain.name),
+    (await listChains()).filter(chain => chain.family === family && chain.table === table).map(chain => chain.name),
   );
-  return networkChains(settings.name).every(name => present.has(name) === wanted.includes(`  chain ${name} {`));
+  const expected = new Set(wanted.map(({ name }) => name));
+  return names.every(name => present.has(name) === expected.has(name));
 }
 
-/** Removes a network's chains, and the table when nothing else is in it. */
-export async function removeNetworkRules(table: string, network: string): Promise<void> {
+/** Removes chains, and the table when nothing else is in it. */
+export async function removeChains(family: TableFamily, table: string, names: readonly string[]): Promise<void> {
   using _lock = await tables.hold(table, 'removing rules');
-  if ((await countMembers('inet', table)) === undefined) return;
-  await applyRules(renderRemoval(table, networkChains(network)));
-  if ((await countMembers('inet', table)) === 0) await applyRules(`delete table inet ${table}\n`);
+  if ((await countMembers(family, table)) === undefined) return;
+  await applyRules(renderRemoval(family, table, names));
+  if ((await countMembers(family, table)) === 0) await applyRules(`delete table ${family} ${table}\n`);
 }
 
 /** A foreign chain that drops what is forwarded unless a rule of its own lets it pass. */

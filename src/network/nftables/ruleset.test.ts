@@ -1,79 +1,58 @@
 import { expect, test } from 'vitest';
 import { bridgeSettings } from '../bridge/settings.ts';
+import { noPolicies } from '../driver.ts';
+import { renderReplacement } from './chain.ts';
 import { obstaclesAmong } from './firewall.ts';
-import { renderNetwork } from './ruleset.ts';
+import { networkChainNames, networkChains } from './ruleset.ts';
 
-const replaced = `add table inet lxd_like
-add chain inet lxd_like pstrt.net1
-delete chain inet lxd_like pstrt.net1
-add chain inet lxd_like fwd.net1
-delete chain inet lxd_like fwd.net1
-add chain inet lxd_like in.net1
-delete chain inet lxd_like in.net1
-add chain inet lxd_like out.net1
-delete chain inet lxd_like out.net1
-`;
+const base = { 'ipv4.address': '10.1.2.1/24', 'ipv6.address': 'fd42:1:2:3::1/64' };
 
-test('a network with both families and NAT has four chains', () => {
+function rulesOf(config: Readonly<Record<string, string>>): Readonly<Record<string, readonly string[]>> {
+  const chains = networkChains(bridgeSettings('net1', config), noPolicies);
+  return Object.fromEntries(chains.map(({ name, rules }) => [name, rules]));
+}
+
+test('a network is replaced whole in one transaction', () => {
   const settings = bridgeSettings('net1', {
     'ipv4.address': '10.1.2.1/24',
     'ipv4.nat': 'true',
-    'ipv6.address': 'fd42:1:2:3::1/64',
-    'ipv6.nat': 'true',
-    'ipv6.nat.address': 'fd00::2',
-    'ipv6.routing': 'false',
+    'ipv4.firewall': 'false',
   });
-  expect(renderNetwork('lxd_like', settings)).toBe(`${replaced}table inet lxd_like {
-  chain pstrt.net1 {
-    type nat hook postrouting priority srcnat; policy accept;
-    ip saddr 10.1.2.0/24 ip daddr != 10.1.2.0/24 masquerade
-    ip6 saddr fd42:1:2:3::/64 ip6 daddr != fd42:1:2:3::/64 snat ip6 to fd00::2
-  }
+  const names = networkChainNames('net1');
+  expect(renderReplacement('inet', 'lxd_like', names, networkChains(settings, noPolicies))).toBe(
+    [
+      'add table inet lxd_like',
+      ...names.map(name => `add chain inet lxd_like ${name}`),
+      ...names.map(name => `flush chain inet lxd_like ${name}`),
+      ...names.map(name => `delete chain inet lxd_like ${name}`),
+      'table inet lxd_like {',
+      '  chain pstrt.net1 {',
+      '    type nat hook postrouting priority srcnat; policy accept;',
+      '    ip saddr 10.1.2.0/24 ip daddr != 10.1.2.0/24 masquerade',
+      '  }',
+      '}',
+      '',
+    ].join('\n'),
+  );
+});
 
-  chain fwd.net1 {
-    type filter hook forward priority filter; policy accept;
-    meta nfproto ipv4 oifname "net1" accept
-    meta nfproto ipv4 iifname "net1" accept
-    meta nfproto ipv6 oifname "net1" reject
-    meta nfproto ipv6 iifname "net1" reject
-  }
-
-  chain in.net1 {
-    type filter hook input priority filter; policy accept;
-    iifname "net1" tcp dport 53 accept
-    iifname "net1" udp dport 53 accept
-    iifname "net1" icmp type { 3, 11, 12 } accept
-    iifname "net1" udp dport 67 accept
-    iifname "net1" icmpv6 type { 1, 2, 3, 4, 133, 135, 136, 143 } accept
-    iifname "net1" udp dport 547 accept
-  }
-
-  chain out.net1 {
-    type filter hook output priority filter; policy accept;
-    oifname "net1" tcp sport 53 accept
-    oifname "net1" udp sport 53 accept
-    oifname "net1" icmp type { 3, 11, 12 } accept
-    oifname "net1" udp sport 67 accept
-    oifname "net1" icmpv6 type { 1, 2, 3, 4, 128, 134, 135, 136, 143 } accept
-    oifname "net1" udp sport 547 accept
-  }
-}
-`);
+test('addresses, routing and DHCP decide about rules', () => {
+  const rules = rulesOf({ ...base, 'ipv6.nat': 'true', 'ipv6.nat.address': 'fd00::2', 'ipv6.routing': 'false' });
+  expect(rules['pstrt.net1']).toEqual(['ip6 saddr fd42:1:2:3::/64 ip6 daddr != fd42:1:2:3::/64 snat ip6 to fd00::2']);
+  expect(rules['fwd.net1']).toEqual([
+    'ip version 4 oifname "net1" accept',
+    'ip version 4 iifname "net1" accept',
+    'ip6 version 6 oifname "net1" reject',
+    'ip6 version 6 iifname "net1" reject',
+  ]);
+  expect(rulesOf({ ...base, 'ipv4.dhcp': 'false', 'ipv6.dhcp': 'false' })['in.net1']).toEqual([
+    'iifname "net1" tcp dport 53 accept',
+    'iifname "net1" udp dport 53 accept',
+  ]);
 });
 
 test('a network without addresses has no rules', () => {
-  expect(renderNetwork('lxd_like', bridgeSettings('net1', {}))).toBe(replaced);
-});
-
-test('a network without firewall keeps its NAT', () => {
-  const config = { 'ipv4.address': '10.1.2.1/24', 'ipv4.nat': 'true', 'ipv4.firewall': 'false' };
-  expect(renderNetwork('lxd_like', bridgeSettings('net1', config))).toBe(`${replaced}table inet lxd_like {
-  chain pstrt.net1 {
-    type nat hook postrouting priority srcnat; policy accept;
-    ip saddr 10.1.2.0/24 ip daddr != 10.1.2.0/24 masquerade
-  }
-}
-`);
+  expect(rulesOf({})).toEqual({});
 });
 
 test('foreign chains that drop what is forwarded are obstacles', () => {

@@ -1,36 +1,34 @@
+import type { NetworkPolicies } from '../driver.ts';
 import type { BridgeSettings, FamilySettings } from '../bridge/settings.ts';
 import { formatAddress, formatCidr, networkOf } from '../ip-address.ts';
+import { aclChains } from './acl-rules.ts';
+import type { Chain } from './chain.ts';
+import { forwardChains } from './forward-rules.ts';
+import { neededIcmp } from './needed-icmp.ts';
 
-/** Chains of a network in family inet, named as LXD names them. */
-export function networkChains(network: string): readonly string[] {
-  return [`pstrt.${network}`, `fwd.${network}`, `in.${network}`, `out.${network}`];
+/** All chains that a network may have in family inet, named as LXD names them. */
+export function networkChainNames(network: string): readonly string[] {
+  const kinds = ['acl', 'aclin', 'aclout', 'aclfwd', 'pstrt', 'fwd', 'in', 'out', 'fwdprert', 'fwdout', 'fwdpstrt'];
+  return kinds.map(kind => `${kind}.${network}`);
 }
 
-/** Replaces all rules of a network; one transaction for `nft -f -`. */
-export function renderNetwork(table: string, settings: BridgeSettings): string {
-  const chains = [natChain(settings), forwardChain(settings), inputChain(settings), outputChain(settings)];
-  const kept = chains.filter(chain => chain !== '');
-  const made = kept.length > 0 ? `table inet ${table} {\n${kept.join('\n')}}\n` : '';
-  return renderRemoval(table, networkChains(settings.name)) + made;
+/** The chains that a network has with these settings, with LXD's rules in LXD's order. */
+export function networkChains(settings: BridgeSettings, policies: NetworkPolicies): readonly Chain[] {
+  const own = [natChain(settings), forwardChain(settings), inputChain(settings), outputChain(settings)];
+  return [
+    ...aclChains(settings, policies.acls),
+    ...own.filter(chain => chain.rules.length > 0),
+    ...forwardChains(settings.name, policies.forwards),
+  ];
 }
 
-/** Removes chains whether they exist or not: `add` first, because nft before 1.0.7 has no `destroy`. */
-export function renderRemoval(table: string, chains: readonly string[]): string {
-  const lines = chains.flatMap(chain => [`add chain inet ${table} ${chain}`, `delete chain inet ${table} ${chain}`]);
-  return [`add table inet ${table}`, ...lines, ''].join('\n');
+function guarded(settings: BridgeSettings): readonly FamilySettings[] {
+  return [settings.ipv4, settings.ipv6].filter(family => family !== undefined).filter(({ firewall }) => firewall);
 }
 
-function families(settings: BridgeSettings): readonly FamilySettings[] {
-  return [settings.ipv4, settings.ipv6].filter(family => family !== undefined);
-}
-
-function chain(name: string, hook: string, rules: readonly string[]): string {
-  if (rules.length === 0) return '';
-  return `  chain ${name} {\n    type ${hook}; policy accept;\n${rules.map(rule => `    ${rule}\n`).join('')}  }\n`;
-}
-
-function natChain(settings: BridgeSettings): string {
-  const rules = families(settings)
+function natChain(settings: BridgeSettings): Chain {
+  const rules = [settings.ipv4, settings.ipv6]
+    .filter(family => family !== undefined)
     .filter(family => family.nat)
     .map(({ family, address, natAddress }) => {
       const ip = family === 4 ? 'ip' : 'ip6';
@@ -38,47 +36,44 @@ function natChain(settings: BridgeSettings): string {
       const target = natAddress ? `snat ${ip} to ${formatAddress(natAddress)}` : 'masquerade';
       return `${ip} saddr ${subnet} ${ip} daddr != ${subnet} ${target}`;
     });
-  return chain(`pstrt.${settings.name}`, 'nat hook postrouting priority srcnat', rules);
+  return { name: `pstrt.${settings.name}`, hook: 'nat hook postrouting priority srcnat', rules };
 }
 
-function forwardChain(settings: BridgeSettings): string {
-  const rules = families(settings)
-    .filter(family => family.firewall)
-    .flatMap(({ family, routing }) => {
-      const match = `meta nfproto ipv${String(family)}`;
-      const verdict = routing ? 'accept' : 'reject';
-      return ['oifname', 'iifname'].map(side => `${match} ${side} "${settings.name}" ${verdict}`);
-    });
-  return chain(`fwd.${settings.name}`, 'filter hook forward priority filter', rules);
+function forwardChain(settings: BridgeSettings): Chain {
+  const rules = guarded(settings).flatMap(({ family, routing }) => {
+    const match = family === 4 ? 'ip version 4' : 'ip6 version 6';
+    const verdict = routing ? 'accept' : 'reject';
+    return ['oifname', 'iifname'].map(side => `${match} ${side} "${settings.name}" ${verdict}`);
+  });
+  return { name: `fwd.${settings.name}`, hook: 'filter hook forward priority filter', rules };
 }
 
-const icmpTypes = '{ 3, 11, 12 }';
-
-/** What guests need from the host: DNS, DHCP and the ICMP that IP cannot do without (RFC 4890). */
-function inputChain(settings: BridgeSettings): string {
-  const guarded = families(settings).filter(family => family.firewall);
-  if (guarded.length === 0) return '';
+function inputChain(settings: BridgeSettings): Chain {
   const from = `iifname "${settings.name}"`;
-  const rules = [`${from} tcp dport 53 accept`, `${from} udp dport 53 accept`];
-  for (const { family } of guarded) {
-    if (family === 4) rules.push(`${from} icmp type ${icmpTypes} accept`, `${from} udp dport 67 accept`);
-    else {
-      rules.push(`${from} icmpv6 type { 1, 2, 3, 4, 133, 135, 136, 143 } accept`, `${from} udp dport 547 accept`);
-    }
-  }
-  return chain(`in.${settings.name}`, 'filter hook input priority filter', rules);
+  const rules = serviceRules(settings, {
+    dns: [`${from} tcp dport 53 accept`, `${from} udp dport 53 accept`],
+    4: [`${from} ${neededIcmp.in}`, `${from} udp dport 67 accept`],
+    6: [`${from} ${neededIcmp.in6}`, `${from} udp dport 547 accept`],
+  });
+  return { name: `in.${settings.name}`, hook: 'filter hook input priority filter', rules };
 }
 
-function outputChain(settings: BridgeSettings): string {
-  const guarded = families(settings).filter(family => family.firewall);
-  if (guarded.length === 0) return '';
+function outputChain(settings: BridgeSettings): Chain {
   const to = `oifname "${settings.name}"`;
-  const rules = [`${to} tcp sport 53 accept`, `${to} udp sport 53 accept`];
-  for (const { family } of guarded) {
-    if (family === 4) rules.push(`${to} icmp type ${icmpTypes} accept`, `${to} udp sport 67 accept`);
-    else {
-      rules.push(`${to} icmpv6 type { 1, 2, 3, 4, 128, 134, 135, 136, 143 } accept`, `${to} udp sport 547 accept`);
-    }
-  }
-  return chain(`out.${settings.name}`, 'filter hook output priority filter', rules);
+  const rules = serviceRules(settings, {
+    dns: [`${to} tcp sport 53 accept`, `${to} udp sport 53 accept`],
+    4: [`${to} ${neededIcmp.out}`, `${to} udp sport 67 accept`],
+    6: [`${to} ${neededIcmp.out6}`, `${to} udp sport 547 accept`],
+  });
+  return { name: `out.${settings.name}`, hook: 'filter hook output priority filter', rules };
+}
+
+/** Rules for what guests need of the host: DNS, and DHCP of the families that have it. */
+function serviceRules(
+  settings: BridgeSettings,
+  rules: Readonly<Record<'dns' | 4 | 6, readonly string[]>>,
+): readonly string[] {
+  const families = guarded(settings);
+  if (families.length === 0) return [];
+  return [...rules.dns, ...families.filter(({ dhcp }) => dhcp).flatMap(({ family }) => rules[family])];
 }

@@ -1,4 +1,5 @@
 import { silentLog } from '#base/log.ts';
+import { noPolicies } from '../driver.ts';
 import { MemoryNetwork, memoryHost } from './memory-driver.ts';
 import { networkContract } from './network-contract.ts';
 
@@ -9,8 +10,8 @@ networkContract('the memory driver', async () => {
     config,
     address: '10.200.0.7',
     driver: (given = config) => {
-      const context = { name: 'net1', config: given, folder: '/nowhere', firewallTable: 't', log: silentLog };
-      return new MemoryNetwork(context, host);
+      const context = { name: 'net1', config: given, policies: noPolicies, log: silentLog };
+      return new MemoryNetwork({ ...context, folder: '/nowhere', firewallTable: 't' }, host);
     },
     leftovers: async () => [...host.started.keys()],
     cleanUp: async () => undefined,

@@ -2,19 +2,29 @@ import { ApiError } from '#api/error.ts';
 import type { ConfigMap } from '#api/common.ts';
 import type { NetworkLease, NetworkState } from '#api/network.ts';
 import { bridgeKeys } from '../bridge/config-keys.ts';
-import type { NetworkContext, NetworkDriver, NetworkType, NicAttachment } from '../driver.ts';
+import type {
+  NetworkContext,
+  NetworkDriver,
+  NetworkPolicies,
+  NetworkType,
+  NicAttachment,
+  NicPlace,
+  NicReservation,
+} from '../driver.ts';
 import { formatAddress, formatCidr, networkOf, parseCidr } from '../ip-address.ts';
 
 /** What "the host" holds of memory networks: it outlives drivers as the kernel does. */
 export interface MemoryHost {
   readonly started: Map<string, ConfigMap>;
-  readonly nics: Map<string, Map<string, NicAttachment>>;
+  readonly nics: Map<string, Map<string, NicReservation>>;
+  /** policies by name of the network */
+  readonly policies: Map<string, NetworkPolicies>;
   /** names of networks whose start fails */
   readonly broken: Set<string>;
 }
 
 export function memoryHost(): MemoryHost {
-  return { started: new Map(), nics: new Map(), broken: new Set() };
+  return { started: new Map(), nics: new Map(), policies: new Map(), broken: new Set() };
 }
 
 /** A network without a kernel, for tests of the layers above. */
@@ -23,10 +33,12 @@ export class MemoryNetwork implements NetworkDriver {
   readonly #context: NetworkContext;
   readonly #host: MemoryHost;
   #config: ConfigMap;
+  #policies: NetworkPolicies;
 
   constructor(context: NetworkContext, host: MemoryHost) {
     this.#context = context;
     this.#config = context.config;
+    this.#policies = context.policies;
     this.#host = host;
   }
 
@@ -34,6 +46,7 @@ export class MemoryNetwork implements NetworkDriver {
     const { name } = this.#context;
     if (this.#host.broken.has(name)) throw new ApiError('failed-precondition', `Network "${name}" is broken`);
     this.#host.started.set(name, this.#config);
+    this.#host.policies.set(name, this.#policies);
     if (!this.#host.nics.has(name)) this.#host.nics.set(name, new Map());
   }
 
@@ -50,19 +63,27 @@ export class MemoryNetwork implements NetworkDriver {
     return ['the bridge is gone'];
   }
 
-  async update(config: ConfigMap): Promise<void> {
+  async update(config: ConfigMap, policies: NetworkPolicies): Promise<void> {
     this.#config = config;
+    this.#policies = policies;
     await this.start();
   }
 
-  async attach(nic: NicAttachment): Promise<{ readonly bridge: string }> {
-    this.#nics().set(`${nic.instance}.${nic.device}`, nic);
-    return { bridge: this.#context.name };
+  async reserve(nics: readonly NicReservation[]): Promise<void> {
+    this.#host.nics.set(this.#context.name, new Map(nics.map(nic => [`${nic.instance}.${nic.device}`, nic])));
   }
 
-  async detach(nic: Pick<NicAttachment, 'instance' | 'device'>): Promise<void> {
-    this.#host.nics.get(this.#context.name)?.delete(`${nic.instance}.${nic.device}`);
+  async attach(nic: NicAttachment): Promise<NicPlace> {
+    this.#nics().set(`${nic.instance}.${nic.device}`, nic);
+    const { ipv4Address, ipv6Address } = nic;
+    return {
+      bridge: this.#context.name,
+      ...(ipv4Address && { ipv4: ipv4Address }),
+      ...(ipv6Address && { ipv6: ipv6Address }),
+    };
   }
+
+  async detach(): Promise<void> {}
 
   async leases(): Promise<readonly NetworkLease[]> {
     const own = parseCidr(this.#config['ipv4.address'] ?? '');
@@ -76,7 +97,7 @@ export class MemoryNetwork implements NetworkDriver {
           : [{ hostname: nic.hostName, hwaddr: nic.hardwareAddress, address, type: 'static' as const }],
       ),
     );
-    return [...gateway, ...fixed].map(lease => ({ ...lease, location: 'none' }));
+    return [...gateway, ...fixed].map(lease => ({ ...lease, location: lease.type === 'gateway' ? '' : 'none' }));
   }
 
   async state(): Promise<NetworkState> {
@@ -98,7 +119,7 @@ export class MemoryNetwork implements NetworkDriver {
     };
   }
 
-  #nics(): Map<string, NicAttachment> {
+  #nics(): Map<string, NicReservation> {
     const nics = this.#host.nics.get(this.#context.name);
     if (!nics) throw new ApiError('unavailable', `Network "${this.#context.name}" is not started`);
     return nics;

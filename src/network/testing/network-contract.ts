@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ConfigMap } from '#api/common.ts';
-import type { NetworkDriver } from '../driver.ts';
+import { type NetworkDriver, noPolicies } from '../driver.ts';
 
 export interface NetworkFixture {
   /** config with addresses that are free on this host */
@@ -64,7 +64,7 @@ export function networkContract(name: string, makeFixture: () => Promise<Network
       expect(await fixture.leftovers()).toEqual([]);
     });
 
-    test('attach() publishes static leases, twice as once, and detach() takes them back', async () => {
+    test('attach() publishes static leases, twice as once, until reserve() leaves them out', async () => {
       await driver.start();
       const fixed = { ...nic, ipv4Address: fixture.address };
       const { bridge } = await driver.attach(fixed);
@@ -76,6 +76,10 @@ export function networkContract(name: string, makeFixture: () => Promise<Network
       expect(await statics()).toEqual([{ ...lease, type: 'static', location: 'none' }]);
       await driver.detach(nic);
       await driver.detach(nic);
+      expect(await statics()).toHaveLength(1);
+      await driver.reserve([{ ...nic, device: 'eth1', ipv4Address: fixture.address }]);
+      expect(await statics()).toHaveLength(1);
+      await driver.reserve([nic]);
       expect(await statics()).toEqual([]);
     });
 
@@ -95,9 +99,9 @@ export function networkContract(name: string, makeFixture: () => Promise<Network
 
     test('update() takes over a changed config', async () => {
       await driver.start();
-      await driver.update({ ...fixture.config, 'bridge.mtu': '1400' });
+      await driver.update({ ...fixture.config, 'bridge.mtu': '1400' }, noPolicies);
       expect((await driver.state()).mtu).toBe(1400);
-      await driver.update(fixture.config);
+      await driver.update(fixture.config, noPolicies);
       expect((await driver.state()).mtu).toBe(1500);
     });
 
