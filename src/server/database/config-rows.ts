@@ -35,11 +35,14 @@ export const profileDevices: DeviceTable = {
 };
 export const poolConfig: ConfigTable = { table: 'storage_pools_config', owner: 'storage_pool_id' };
 export const volumeConfig: ConfigTable = { table: 'storage_volumes_config', owner: 'storage_volume_id' };
-export const volumeSnapshotConfig: ConfigTable = {
-  table: 'storage_volumes_snapshots_config',
-  owner: 'storage_volume_snapshot_id',
-};
 export const networkConfig: ConfigTable = { table: 'networks_config', owner: 'network_id' };
+export const networkAclConfig: ConfigTable = { table: 'networks_acls_config', owner: 'network_acl_id' };
+export const networkForwardConfig: ConfigTable = { table: 'networks_forwards_config', owner: 'network_forward_id' };
+export const networkZoneConfig: ConfigTable = { table: 'networks_zones_config', owner: 'network_zone_id' };
+export const zoneRecordConfig: ConfigTable = {
+  table: 'networks_zones_records_config',
+  owner: 'network_zone_record_id',
+};
 export const projectConfig: ConfigTable = { table: 'projects_config', owner: 'project_id' };
 export const imageProperties: ConfigTable = { table: 'images_properties', owner: 'image_id' };
 

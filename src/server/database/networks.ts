@@ -1,16 +1,8 @@
-import type { ConfigMap, DevicesMap } from '#api/common.ts';
-import { defaultProject } from '#api/common.ts';
+import { type ConfigMap, defaultProject } from '#api/common.ts';
 import { alreadyExists, notFound } from '#api/error.ts';
-import {
-  instanceDevices,
-  loadConfig,
-  loadConfigs,
-  loadDevices,
-  networkConfig,
-  profileDevices,
-  saveConfig,
-} from './config-rows.ts';
+import { loadConfig, loadConfigs, networkConfig, saveConfig } from './config-rows.ts';
 import { ConflictError, type Reader, type Transaction } from './database.ts';
+import { listDeviceHolders, networkOfNic, urlOfHolder } from './network-nics.ts';
 
 export interface NetworkRecord {
   readonly id: number;
@@ -95,50 +87,21 @@ export async function deleteNetworkRow(tx: Transaction, name: string): Promise<v
   await tx.run('DELETE FROM networks WHERE name = ?', [name]);
 }
 
-interface Owner {
-  readonly id: number;
-  readonly project: string;
-  readonly name: string;
-}
-
-/** URLs of the instances and profiles whose NICs are on each network or host interface, by its name. */
+/** URLs of the instances, profiles and networks that are on each network or host interface, by its name. */
 export async function networkUsers(reader: Reader): Promise<ReadonlyMap<string, readonly string[]>> {
-  const owners = (table: string): Promise<Owner[]> =>
-    reader.all<Owner>(
-      `SELECT o.id, p.name AS project, o.name FROM ${table} o JOIN projects p ON p.id = o.project_id ORDER BY p.id, o.name`,
-    );
-  const ofProfiles = await loadDevices(reader, profileDevices);
-  const ofInstances = await loadDevices(reader, instanceDevices);
-  const applied = await reader.all<{ instance: number; profile: number }>(
-    'SELECT instance_id AS instance, profile_id AS profile FROM instances_profiles ORDER BY instance_id, apply_order',
-  );
-  const profilesOf = new Map<number, number[]>();
-  for (const { instance, profile } of applied) {
-    profilesOf.set(instance, [...(profilesOf.get(instance) ?? []), profile]);
-  }
   const users = new Map<string, string[]>();
-  const note = (url: string, devices: DevicesMap): void => {
-    for (const network of networksOf(devices)) users.set(network, [...(users.get(network) ?? []), url]);
+  const note = (network: string, url: string): void => {
+    const urls = users.get(network) ?? [];
+    if (!urls.includes(url)) users.set(network, [...urls, url]);
   };
-  for (const instance of await owners('instances')) {
-    const inherited = (profilesOf.get(instance.id) ?? []).map(profile => ofProfiles.get(profile) ?? {});
-    const devices = Object.assign({}, ...inherited, ofInstances.get(instance.id)) as DevicesMap;
-    note(urlOf('instances', instance), devices);
+  for (const { name, config } of await listNetworks(reader)) {
+    if (config['parent']) note(config['parent'], `/1.0/networks/${encodeURIComponent(name)}`);
   }
-  for (const profile of await owners('profiles')) note(urlOf('profiles', profile), ofProfiles.get(profile.id) ?? {});
+  for (const holder of await listDeviceHolders(reader)) {
+    for (const device of Object.values(holder.devices)) {
+      const network = networkOfNic(device);
+      if (network !== undefined) note(network, urlOfHolder(holder));
+    }
+  }
   return users;
-}
-
-function networksOf(devices: DevicesMap): ReadonlySet<string> {
-  return new Set(
-    Object.values(devices).flatMap(device => {
-      const target = device['network'] ?? device['parent'];
-      return device['type'] === 'nic' && target !== undefined ? [target] : [];
-    }),
-  );
-}
-
-function urlOf(kind: string, { project, name }: Owner): string {
-  const url = `/1.0/${kind}/${encodeURIComponent(name)}`;
-  return project === defaultProject ? url : `${url}?project=${encodeURIComponent(project)}`;
 }

@@ -7,17 +7,13 @@ import type { ContainerMount, ContainerNic } from '../runtime/runtime.ts';
 export interface DeviceFacts {
   readonly networks: ReadonlyMap<string, { readonly type: string; readonly config: ConfigMap }>;
   readonly pools: ReadonlySet<string>;
-  /** custom volumes that the project sees, as POOL/VOLUME; absent for profiles, whose volumes may come later */
-  readonly volumes?: ReadonlySet<string>;
 }
 
 /** A device of one instance that is about to be used. */
 export interface DeviceContext {
-  readonly services: Pick<Services, 'database' | 'networks' | 'pools' | 'log'>;
+  readonly services: Pick<Services, 'networks' | 'log'>;
   /** containerId of the instance, e.g. "c1" */
   readonly instance: string;
-  /** project of the instance */
-  readonly project: string;
   /** name of the instance, to publish in DNS */
   readonly hostName: string;
   readonly name: string;
@@ -53,6 +49,10 @@ export interface DeviceType {
   perRun?(options: DeviceMap, kept: ConfigMap, taken: ReadonlySet<string>): ConfigMap;
   /** Prepares the host; called before the container starts or when the device is plugged in. */
   start(context: DeviceContext): Promise<RuntimePart>;
+  /** The container runs: what needs the links that its start has made. */
+  started?(context: DeviceContext): Promise<void>;
+  /** Takes over options of a device in use; only those whose key is `live` differ from `before`. */
+  update?(context: DeviceContext, before: DeviceMap): Promise<void>;
   /** Undoes `start`; succeeds when there is nothing left. */
   stop(context: DeviceContext): Promise<void>;
 }

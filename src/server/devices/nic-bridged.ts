@@ -5,7 +5,17 @@ import type { ConfigMap, DeviceMap } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { defineKeys } from '#base/config-schema.ts';
 import { interfaceNameProblem } from '#base/names.ts';
+import type { NicPlace } from '#network/driver.ts';
 import type { DeviceContext, DeviceFacts, DeviceProblem, DeviceType, RuntimePart } from './device.ts';
+import {
+  applyFilter,
+  applyIsolation,
+  filterKeys,
+  isFiltered,
+  isSet,
+  removeFilter,
+  unmanagedFilterProblem,
+} from './nic-filter.ts';
 
 const keys = defineKeys({
   nictype: { type: 'enum', values: ['bridged'], summary: 'Kind of NIC; given by the network when there is one' },
@@ -15,8 +25,19 @@ const keys = defineKeys({
   hwaddr: { type: 'string', summary: 'Hardware address', check: hardwareAddressProblem },
   host_name: { type: 'string', summary: 'Name of the link on the host', check: interfaceNameProblem },
   mtu: { type: 'integer', min: 68, max: 65_535, summary: 'Largest packet in bytes' },
-  'ipv4.address': { type: 'string', summary: 'Address that DHCP always gives', check: ipv4Problem },
-  'ipv6.address': { type: 'string', summary: 'Address that DHCP always gives', check: ipv6Problem },
+  'ipv4.address': {
+    type: 'string',
+    live: true,
+    summary: 'Address that DHCP always gives, or "none"',
+    check: ipv4Problem,
+  },
+  'ipv6.address': {
+    type: 'string',
+    live: true,
+    summary: 'Address that DHCP always gives, or "none"',
+    check: ipv6Problem,
+  },
+  ...filterKeys,
   'boot.priority': { type: 'integer', summary: 'Order of network boot; without effect on containers' },
 });
 
@@ -37,11 +58,9 @@ export const nicBridged: DeviceType = {
     }
     if (options['nictype'] !== 'bridged') return { key: 'network', reason: 'or "nictype" is required' };
     if (!options['parent']) return { key: 'parent', reason: 'is required for nictype "bridged"' };
-    for (const key of ['ipv4.address', 'ipv6.address']) {
-      if (options[key] && !facts.networks.has(options['parent']))
-        return { key, reason: 'needs a managed network, as only that gives out addresses' };
-    }
-    return undefined;
+    const parent = facts.networks.get(options['parent']);
+    if (parent) return addressProblem(options, 'ipv4', parent.config) ?? addressProblem(options, 'ipv6', parent.config);
+    return unmanagedFilterProblem(options);
   },
   keep(options: DeviceMap, kept: ConfigMap): ConfigMap {
     return options['hwaddr'] || kept['hwaddr'] ? {} : { hwaddr: newHardwareAddress() };
@@ -52,44 +71,70 @@ export const nicBridged: DeviceType = {
       ...(!options['name'] && { name: kept['name'] ?? firstFree('eth', taken) }),
     };
   },
-  async start({ services, instance, hostName, name, options, volatile }: DeviceContext): Promise<RuntimePart> {
-    const hardwareAddress = (options['hwaddr'] || volatile['hwaddr']) ?? '';
-    const hostInterface = volatile['host_name'] ?? '';
-    const managed = options['network'] || (services.networks.find(options['parent'] ?? '') ? options['parent'] : '');
-    let bridge = options['parent'] ?? '';
-    if (managed) {
-      const attached = await services.networks.get(managed).attach({
-        instance,
-        device: name,
-        hostName,
-        hostInterface,
-        hardwareAddress,
-        ...(options['ipv4.address'] && { ipv4Address: options['ipv4.address'] }),
-        ...(options['ipv6.address'] && { ipv6Address: options['ipv6.address'] }),
-      });
-      bridge = attached.bridge;
-    } else {
-      await access(`/sys/class/net/${bridge}/bridge`).catch(() => {
-        throw new ApiError(
-          'failed-precondition',
-          `Device "${name}" cannot start: "${bridge}" is no bridge of this host`,
-        );
-      });
-    }
+  async start(context: DeviceContext): Promise<RuntimePart> {
+    const { options, volatile } = context;
+    const place = await joinNetwork(context);
+    await applyFilter(context, place);
     const nic = {
-      hostName: hostInterface,
-      bridge,
+      hostName: volatile['host_name'] ?? '',
+      bridge: place.bridge,
       name: (options['name'] || volatile['name']) ?? 'eth0',
-      hardwareAddress,
+      hardwareAddress: addressOf(context),
       ...(options['mtu'] && { mtu: Number(options['mtu']) }),
     };
     return { nics: [nic], mounts: [] };
   },
-  async stop({ services, instance, name, options }: DeviceContext): Promise<void> {
-    const network = services.networks.find((options['network'] || options['parent']) ?? '');
-    await network?.detach({ instance, device: name });
+  async started(context: DeviceContext): Promise<void> {
+    if (isSet(context.options, 'security.port_isolation')) await applyIsolation(context);
+  },
+  async update(context: DeviceContext, before: DeviceMap): Promise<void> {
+    const place = await joinNetwork(context);
+    if (isFiltered(context.options)) await applyFilter(context, place);
+    else await removeFilter({ ...context, options: before });
+    await applyIsolation(context);
+  },
+  async stop(context: DeviceContext): Promise<void> {
+    const { services, instance, name } = context;
+    await services.networks.find(managedName(context) ?? '')?.detach({ instance, device: name });
+    await removeFilter(context);
   },
 };
+
+/** The managed network that a NIC is on; it may name the bridge as its parent. */
+function managedName({ services, options }: DeviceContext): string | undefined {
+  if (options['network']) return options['network'];
+  return services.networks.find(options['parent'] ?? '') ? options['parent'] : undefined;
+}
+
+function addressOf({ options, volatile }: DeviceContext): string {
+  return (options['hwaddr'] || volatile['hwaddr']) ?? '';
+}
+
+/** Makes the NIC known to its network; what it gets there. */
+async function joinNetwork(context: DeviceContext): Promise<NicPlace> {
+  const { services, instance, hostName, name, options, volatile } = context;
+  const ipv4Address = options['ipv4.address'];
+  const ipv6Address = options['ipv6.address'];
+  const addresses = { ...(ipv4Address && { ipv4Address }), ...(ipv6Address && { ipv6Address }) };
+  const managed = managedName(context);
+  if (managed !== undefined) {
+    return await services.networks.get(managed).attach({
+      instance,
+      device: name,
+      hostName,
+      hostInterface: volatile['host_name'] ?? '',
+      hardwareAddress: addressOf(context),
+      ...addresses,
+      ipv4Filtering: isSet(options, 'security.ipv4_filtering'),
+      ipv6Filtering: isSet(options, 'security.ipv6_filtering'),
+    });
+  }
+  const bridge = options['parent'] ?? '';
+  await access(`/sys/class/net/${bridge}/bridge`).catch(() => {
+    throw new ApiError('failed-precondition', `Device "${name}" cannot start: "${bridge}" is no bridge of this host`);
+  });
+  return { bridge, ...(ipv4Address && { ipv4: ipv4Address }), ...(ipv6Address && { ipv6: ipv6Address }) };
+}
 
 function newHardwareAddress(): string {
   // 00:16:3e is Xen's range, which LXD uses
@@ -108,18 +153,18 @@ function hardwareAddressProblem(value: string): string | undefined {
 }
 
 function ipv4Problem(value: string): string | undefined {
-  return isIPv4(value) ? undefined : 'must be an IPv4 address';
+  return isIPv4(value) || value === 'none' ? undefined : 'must be an IPv4 address or "none"';
 }
 
 function ipv6Problem(value: string): string | undefined {
-  return isIPv6(value) && !value.includes('%') ? undefined : 'must be an IPv6 address';
+  return (isIPv6(value) && !value.includes('%')) || value === 'none' ? undefined : 'must be an IPv6 address or "none"';
 }
 
 /** A static address must lie in the network's own subnet, or dnsmasq would never give it. */
 function addressProblem(options: DeviceMap, family: 'ipv4' | 'ipv6', network: ConfigMap): DeviceProblem | undefined {
   const key = `${family}.address`;
   const address = options[key];
-  if (!address) return undefined;
+  if (!address || address === 'none') return undefined;
   const [base = '', length] = (network[key] ?? 'none').split('/');
   if (isIP(base) === 0 || length === undefined) return { key, reason: `needs a network with "${key}"` };
   const subnet = new BlockList();

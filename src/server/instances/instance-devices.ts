@@ -1,4 +1,5 @@
-import type { ConfigMap, DevicesMap } from '#api/common.ts';
+import type { ConfigMap, DeviceMap, DevicesMap } from '#api/common.ts';
+import { changedKeys, ruleOf } from '#base/config-schema.ts';
 import type { Revert } from '#base/revert.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import type { DeviceContext, RuntimePart } from '../devices/device.ts';
@@ -6,7 +7,7 @@ import { deviceType, volatileOf } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
 import type { InstanceServices } from './instance-services.ts';
 
-type Uses = Pick<InstanceServices, 'database' | 'networks' | 'pools' | 'runtime' | 'log'>;
+type Uses = Pick<InstanceServices, 'networks' | 'runtime' | 'log'>;
 type Owner = Pick<InstanceRecord, 'project' | 'name'>;
 
 /** Starts devices in order of their names; what they add goes into the container's spec. */
@@ -38,12 +39,60 @@ export async function stopDevices(services: Uses, owner: Owner, devices: Devices
   }
 }
 
-/** Devices that are new, gone or different between two sets of expanded devices. */
-export function changedDevices(before: DevicesMap, after: DevicesMap): { gone: DevicesMap; added: DevicesMap } {
+/** How devices differ between two sets of expanded devices. */
+export interface DeviceChange {
+  readonly gone: DevicesMap;
+  readonly added: DevicesMap;
+  /** those that can take over their new options in use, with the options before */
+  readonly updated: DevicesMap;
+  readonly outdated: DevicesMap;
+}
+
+export function changedDevices(before: DevicesMap, after: DevicesMap): DeviceChange {
   const differs = (name: string): boolean => sorted(before[name]) !== sorted(after[name]);
-  const pick = (devices: DevicesMap): DevicesMap =>
-    Object.fromEntries(Object.entries(devices).filter(([name, options]) => differs(name) && options['path'] !== '/'));
-  return { gone: pick(before), added: pick(after) };
+  const isLive = (name: string): boolean => takesOver(name, before[name], after[name]);
+  const pick = (devices: DevicesMap, live: boolean): DevicesMap =>
+    Object.fromEntries(
+      Object.entries(devices).filter(
+        ([name, options]) => differs(name) && options['path'] !== '/' && isLive(name) === live,
+      ),
+    );
+  return {
+    gone: pick(before, false),
+    added: pick(after, false),
+    updated: pick(after, true),
+    outdated: pick(before, true),
+  };
+}
+
+function takesOver(name: string, before: DeviceMap | undefined, after: DeviceMap | undefined): boolean {
+  if (!before || !after || before['type'] !== after['type']) return false;
+  const type = deviceType(name, after);
+  return 'update' in type && changedKeys(before, after).every(key => ruleOf(type.keys, key)?.live === true);
+}
+
+/** Has devices in use take over new options, with undo. */
+export async function updateDevices(
+  services: Uses,
+  owner: Owner,
+  { updated, outdated }: Pick<DeviceChange, 'updated' | 'outdated'>,
+  config: ConfigMap,
+  revert: Revert,
+): Promise<void> {
+  for (const [name, options] of Object.entries(updated)) {
+    const before = outdated[name] ?? {};
+    const type = deviceType(name, options);
+    const context = (of: DeviceMap): DeviceContext => contextOf(services, owner, name, of, config);
+    revert.add(`changing device "${name}"`, async () => type.update?.(context(before), options));
+    await type.update?.(context(options), before);
+  }
+}
+
+/** Tells devices that the container runs. */
+export async function noteStarted(services: Uses, owner: Owner, devices: DevicesMap, config: ConfigMap): Promise<void> {
+  for (const [name, options] of Object.entries(devices)) {
+    await deviceType(name, options).started?.(contextOf(services, owner, name, options, config));
+  }
 }
 
 /** Plugs devices into a running container, with undo. */
@@ -65,6 +114,7 @@ export async function attachDevices(
       revert.add(`mounting "${mount.target}"`, () => services.runtime.detachMount(id, mount.target));
     }
   }
+  await noteStarted(services, owner, devices, config);
 }
 
 /** Unplugs devices from a running container and stops them. */
@@ -93,7 +143,6 @@ function contextOf(
   return {
     services,
     instance: containerId(owner.project, owner.name),
-    project: owner.project,
     hostName: owner.name,
     name,
     options,

@@ -14,7 +14,7 @@ import { checkInstance } from './check-instance.ts';
 import { containerSpec } from './container-spec.ts';
 import type { Expanded } from './expand-config.ts';
 import { idmapOf, idmapVolatile, keptIdmap } from './idmap.ts';
-import { startDevices } from './instance-devices.ts';
+import { noteStarted, startDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { parseCpuSet } from './limit-keys.ts';
 import { hostResources, resourceLimits } from './limits.ts';
@@ -75,8 +75,10 @@ export async function startHeld(
   const idmap = keptIdmap(record.config);
   const spec = containerSpec({ record, config: expanded.config, volumeFolder, idmap, devices, limits });
   await services.runtime.start(spec, context.signal);
+  revert.add('starting the container', () => services.runtime.kill(id));
   // Only now do the links exist that packets are told apart by.
   if (expanded.config['limits.network.priority']) await services.runtime.setLimits(id, limits);
+  await noteStarted(services, record, expanded.devices, record.config);
   await faultPoint('start.after-runtime');
   revert.commit();
 }

@@ -11,7 +11,7 @@ import { missingVolatile, runVolatile } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
 import { checkInstance, type CheckedInstance, expandInstance } from './check-instance.ts';
 import { type Expanded, rootDevice } from './expand-config.ts';
-import { attachDevices, changedDevices, detachDevices } from './instance-devices.ts';
+import { attachDevices, changedDevices, detachDevices, updateDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { hostResources, isLimitKey, resourceLimits } from './limits.ts';
 import { changesCloudInit, cloudInitId } from './cloud-init-id.ts';
@@ -70,7 +70,7 @@ export async function planChange(
     const { was, now, after } = await planned(services, reader, project, name, request);
     const runs = services.runtime.status(containerId(project, name)) !== 'stopped';
     const keys = changedKeys(was.config, now.config).filter(key => !key.startsWith('volatile.'));
-    const { gone, added } = changedDevices(was.devices, now.devices);
+    const { gone, added, updated } = changedDevices(was.devices, now.devices);
     const object = `instance "${name}"`;
     return [
       ...keys.map(
@@ -86,6 +86,9 @@ export async function planChange(
       ),
       ...Object.keys(added).map(
         device => ({ action: 'create', object: `device "${device}"`, detail: runs ? 'plugged in now' : '' }) as const,
+      ),
+      ...Object.keys(updated).map(
+        device => ({ action: 'change', object: `device "${device}"`, detail: runs ? 'in use' : '' }) as const,
       ),
       ...(after.profiles
         ? [{ action: 'change', object, detail: `profiles: ${after.profiles.join(', ')}` } as const]
@@ -129,7 +132,8 @@ export async function applyChange(
     const cpus = { 'volatile.limits.cpus': next.cpu?.cpus };
     await services.database.write(tx => patchInstanceConfig(tx, before.id, cpus));
   }
-  const { gone, added } = changedDevices(was.devices, now.devices);
+  const change = changedDevices(was.devices, now.devices);
+  const { gone, added } = change;
   if (Object.keys(gone).length > 0) {
     revert.add('unplugging devices', () =>
       attachDevices(services, before, gone, before.config, new Revert(services.log)),
@@ -137,6 +141,7 @@ export async function applyChange(
     await detachDevices(services, before, gone, before.config);
   }
   await attachDevices(services, before, added, config, revert);
+  await updateDevices(services, before, change, config, revert);
 }
 
 async function applyRootSize(

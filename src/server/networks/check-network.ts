@@ -4,8 +4,11 @@ import { hasControlCharacters, interfaceNameProblem } from '#base/names.ts';
 import { valueProblem } from '#base/config-schema.ts';
 import { parseCidr, overlaps } from '#network/ip-address.ts';
 import type { NetworkType } from '#network/driver.ts';
+import type { Reader } from '../database/database.ts';
+import { findAcl } from '../database/network-acls.ts';
 import type { NetworkRecord } from '../database/networks.ts';
 import type { NetworkControl } from './networks.ts';
+import { aclsOf } from './policies.ts';
 
 /** Throws "invalid-argument" naming what is wrong with a name for a new network, "already-exists" for a host's link. */
 export function checkName(control: Pick<NetworkControl, 'links'>, name: string): void {
@@ -76,6 +79,13 @@ export function checkOverlap(
       const key = `ipv${String(wanted.family)}.address`;
       throw invalid(`config.${key}`, `subnet ${own} overlaps with ${subnet} of ${owner}`);
     }
+  }
+}
+
+/** Throws "invalid-argument" naming the key whose value names an object that does not exist. */
+export async function checkReferences(reader: Reader, config: ConfigMap): Promise<void> {
+  for (const name of aclsOf(config)) {
+    if (!(await findAcl(reader, name))) throw invalid('config.security.acls', `network ACL "${name}" does not exist`);
   }
 }
 

@@ -7,6 +7,8 @@ import { emitLifecycle } from '../events/event-bus.ts';
 import type { Services } from '../services.ts';
 import * as check from './check-network.ts';
 import { removeFolder } from './folder.ts';
+import { loadPlan } from './policies.ts';
+import { refreshPolicies } from './refresh-policies.ts';
 
 export type NetworkServices = Pick<
   Services,
@@ -33,10 +35,11 @@ export async function createNetwork(
 
   revert.add('making the folder', () => removeFolder(paths, name));
   revert.add('starting the network', () => control.takeDown(network));
-  await control.bringUp(network);
+  await control.bringUp(await database.read(reader => loadPlan(reader, name)));
 
   await database.write(tx => setNetworkReady(tx, name, true));
   revert.commit();
+  await refreshPolicies(services, { except: name });
   emitLifecycle(services.events, 'network-created', `/1.0/networks/${name}`, requestor ? { requestor } : {});
   for (const text of await control.warnings(network).catch(() => [])) log.warning(text);
 }
@@ -53,6 +56,7 @@ async function insert({ database, networkControl: control }: NetworkServices, re
     const network = { name, type: typeName, description, config };
     try {
       await database.write(async tx => {
+        await check.checkReferences(tx, config);
         check.checkOverlap(control, network, await listNetworks(tx));
         await insertNetwork(tx, network);
       });

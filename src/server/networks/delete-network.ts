@@ -12,6 +12,7 @@ import type { Reader } from '../database/database.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import type { NetworkServices } from './create-network.ts';
 import { removeFolder } from './folder.ts';
+import { loadPlan } from './policies.ts';
 
 export async function deleteNetwork(services: NetworkServices, name: string, requestor?: Requestor): Promise<void> {
   const { database, events } = services;
@@ -27,9 +28,12 @@ export async function deleteNetwork(services: NetworkServices, name: string, req
     await removeNetwork(services, record);
   } catch (error) {
     await database.write(tx => setNetworkReady(tx, name, true));
-    await services.networkControl.bringUp(record).catch(reason => {
-      services.log.error(`Failed starting network "${name}" again`, { error: reason as unknown });
-    });
+    const again = services.database.read(reader => loadPlan(reader, name));
+    await again
+      .then(plan => services.networkControl.bringUp(plan))
+      .catch((reason: unknown) => {
+        services.log.error(`Failed starting network "${name}" again`, { error: reason });
+      });
     throw error;
   }
   emitLifecycle(events, 'network-deleted', `/1.0/networks/${name}`, requestor ? { requestor } : {});

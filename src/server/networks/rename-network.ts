@@ -7,6 +7,7 @@ import { checkName } from './check-network.ts';
 import type { NetworkServices } from './create-network.ts';
 import { checkUnused } from './delete-network.ts';
 import { moveFolder } from './folder.ts';
+import { loadPlan } from './policies.ts';
 
 /** Renames a network that nobody uses: the bridge gets the new name too, so it goes down for a moment. */
 export async function renameNetwork(
@@ -27,8 +28,11 @@ export async function renameNetwork(
   using _newLock = await services.locks.hold(`network/${newName}`, 'rename');
 
   await using revert = new Revert(services.log);
-  const renamed = { ...record, name: newName };
-  revert.add('stopping the network', () => control.bringUp(record).then(() => undefined));
+  const { plan, renamed } = await database.read(async reader => ({
+    plan: await loadPlan(reader, name),
+    renamed: await loadPlan(reader, name, { name: newName }),
+  }));
+  revert.add('stopping the network', () => control.bringUp(plan).then(() => undefined));
   await control.takeDown(record);
   revert.add('moving the folder', () => moveFolder(paths, newName, name));
   await moveFolder(paths, name, newName);

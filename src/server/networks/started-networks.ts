@@ -1,11 +1,12 @@
 import { ApiError, invalid, notFound } from '#api/error.ts';
 import type { Log } from '#base/log.ts';
 import type { Link } from '#native/addon/index.d.ts';
-import type { NetworkDriver, NetworkType } from '#network/driver.ts';
+import { type NetworkDriver, type NetworkType, noPolicies } from '#network/driver.ts';
 import type { Database } from '../database/database.ts';
-import { listNetworks, type NetworkRecord } from '../database/networks.ts';
+import type { NetworkRecord } from '../database/networks.ts';
 import type { StatePaths } from '../paths.ts';
-import type { NetworkControl, Networks } from './networks.ts';
+import type { NetworkControl, NetworkPlan, Networks } from './networks.ts';
+import { loadPlans } from './policies.ts';
 
 const healEveryMs = 2000;
 const retryEveryMs = 30_000;
@@ -14,7 +15,6 @@ type Named = Pick<NetworkRecord, 'name' | 'type' | 'config'>;
 
 interface Entry {
   readonly driver: NetworkDriver;
-  readonly network: Named;
   /** why it is not up */
   failure?: string;
   triedAt: number;
@@ -40,14 +40,17 @@ export class StartedNetworks implements Networks, NetworkControl {
     this.#host = host;
   }
 
+  get firewallTable(): string {
+    return this.#host.firewallTable;
+  }
+
   /** Brings up every network of the database; one that fails is logged, and tried again later. */
   async start(database: Pick<Database, 'read'>): Promise<void> {
-    const records = (await database.read(listNetworks)).filter(record => record.ready);
-    for (const record of records) {
+    for (const plan of await database.read(loadPlans)) {
       try {
-        await this.bringUp(record);
+        await this.bringUp(plan);
       } catch (error) {
-        this.#host.log.error(`Failed starting network "${record.name}"`, { error });
+        this.#host.log.error(`Failed starting network "${plan.name}"`, { error });
       }
     }
     this.#timer = setInterval(() => void this.heal(), healEveryMs);
@@ -92,21 +95,25 @@ export class StartedNetworks implements Networks, NetworkControl {
     return entry ? entry.failure : 'it was not started';
   }
 
+  names(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
   links(): readonly Link[] {
     return this.#host.links();
   }
 
-  async bringUp(network: Named): Promise<NetworkDriver> {
+  async bringUp(network: NetworkPlan): Promise<NetworkDriver> {
     const former = this.#entries.get(network.name);
     await former?.driver.release();
-    const entry: Entry = { driver: this.#create(network), network, failure: 'it is being started', triedAt: 0 };
+    const entry: Entry = { driver: this.#create(network), failure: 'it is being started', triedAt: 0 };
     this.#entries.set(network.name, entry);
     await this.#start(entry);
     return entry.driver;
   }
 
   async takeDown(network: Named): Promise<void> {
-    const driver = this.#entries.get(network.name)?.driver ?? this.#create(network);
+    const driver = this.#entries.get(network.name)?.driver ?? this.#create({ ...network, policies: noPolicies });
     this.#entries.delete(network.name);
     await driver.stop();
   }
@@ -115,9 +122,9 @@ export class StartedNetworks implements Networks, NetworkControl {
     return this.type(type).warnings({ name, firewallTable: this.#host.firewallTable });
   }
 
-  #create({ name, type, config }: Named): NetworkDriver {
+  #create({ name, type, config, policies }: NetworkPlan): NetworkDriver {
     const { paths, firewallTable, log } = this.#host;
-    return this.type(type).create({ name, config, folder: paths.network(name), firewallTable, log });
+    return this.type(type).create({ name, config, policies, folder: paths.network(name), firewallTable, log });
   }
 
   async #start(entry: Entry): Promise<void> {

@@ -7,6 +7,8 @@ import { getNetwork, listNetworks, type NetworkRecord, updateNetworkRow } from '
 import { emitLifecycle } from '../events/event-bus.ts';
 import * as check from './check-network.ts';
 import type { NetworkServices } from './create-network.ts';
+import { loadPlan } from './policies.ts';
+import { refreshPolicies } from './refresh-policies.ts';
 
 export interface UpdateOptions {
   /** "replace" as PUT, "merge" as PATCH */
@@ -33,20 +35,26 @@ export async function updateNetwork(
   await using revert = new Revert(services.log);
   if (changedKeys(record.config, config).some(key => !key.startsWith('user.'))) {
     const driver = services.networks.find(name);
+    const { former, plan } = await database.read(async reader => ({
+      former: await loadPlan(reader, name),
+      plan: await loadPlan(reader, name, { config }),
+    }));
     // the driver knows the NICs that are attached: it goes back itself
     revert.add('changing the network', async () => {
-      if (driver) await driver.update(record.config);
+      if (driver) await driver.update(former.config, former.policies);
       else await control.takeDown(record);
     });
-    if (driver) await driver.update(config);
-    else await control.bringUp({ ...record, config });
+    if (driver) await driver.update(plan.config, plan.policies);
+    else await control.bringUp(plan);
   }
   await database.write(async tx => {
     options.assertUnchanged(await getNetwork(tx, name));
+    await check.checkReferences(tx, config);
     check.checkOverlap(control, { ...record, config }, await listNetworks(tx));
     await updateNetworkRow(tx, record, { description, config });
   });
   revert.commit();
+  await refreshPolicies(services, { except: name });
   const { requestor } = options;
   emitLifecycle(services.events, 'network-updated', `/1.0/networks/${name}`, requestor ? { requestor } : {});
 }
@@ -65,6 +73,7 @@ async function wantedConfig(
   const taken = check.takenSubnets(control, others, record.name).map(({ subnet }) => subnet);
   const config = await type.completeConfig(merged, { creating: false, taken });
   check.checkWhole(type, record.name, config);
+  await database.read(reader => check.checkReferences(reader, config));
   check.checkOverlap(control, { ...record, config }, others);
   return config;
 }

@@ -1,6 +1,5 @@
-import type { Migrations } from '../migrations.ts';
 import { initialSchema } from './001-initial.ts';
-import { volumesSchema } from './002-volumes.ts';
+import { networkObjects } from './002-network-objects.ts';
 
-/** The schema of the global database, oldest part first: a landed part never changes. */
-export const globalMigrations: Migrations = [initialSchema, volumesSchema];
+/** Steps of the global database's schema, in order. */
+export const globalMigrations: readonly string[] = [initialSchema, networkObjects];

@@ -79,6 +79,7 @@ const bareEquipment: Equipment = {
       },
     } as Partial<PoolRegistry> as PoolRegistry,
     networks: {
+      firewallTable: 'none',
       find: () => undefined,
       get: name => {
         throw notFound('Network', name);
