@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestDaemon } from './harness/daemon.ts';
@@ -184,5 +184,39 @@ describe('a URL', () => {
     expect(none.json?.metadata.err).toBe('Missing LXD-Image-Hash header');
     await server.close();
     expect(files()).toEqual([]);
+  });
+});
+
+describe('a remote of images', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await serve(serveFiles(streamsTree([['20260101_0000', first]])), { tls: true });
+  });
+  afterAll(async () => {
+    await server.close();
+    await removeImages();
+  });
+
+  test('is added, listed and looked into', async () => {
+    await daemon.must('remote', 'add', 'mirror', server.url, '--protocol', 'simplestreams', '--accept-certificate');
+    expect(await daemon.must('remote', 'list', '--format', 'csv')).toContain(
+      `mirror,${server.url},simplestreams,none,YES`,
+    );
+    expect(await daemon.must('image', 'list', 'mirror:', '--format', 'csv', '-c', 'Fs')).toContain(first.fingerprint);
+    expect(await daemon.must('image', 'info', 'mirror:busy/1')).toContain('Busybox 1.0 LTS amd64');
+    expect((await daemon.cli(['list', 'mirror:'])).stderr).toContain('only has images');
+  });
+
+  test('gives images for copies and for new instances', async () => {
+    await daemon.must('image', 'copy', 'mirror:busy/1', 'local:', '--alias', 'busy', '--auto-update');
+    await daemon.must('launch', 'mirror:busy', 's1');
+    expect(await daemon.must('exec', 's1', '--', 'cat', '/etc/version')).toBe('one\n');
+    await daemon.must('delete', 's1', '--force');
+    const exported = path.join(daemon.directory, 'exported');
+    await daemon.must('image', 'export', 'busy', exported);
+    expect(readFileSync(`${exported}.root.squashfs`).equals(first.rootfs)).toBe(true);
+    await daemon.must('image', 'delete', 'busy');
+    await daemon.must('image', 'import', `${exported}.tar.xz`, `${exported}.root.squashfs`, '--alias', 'busy');
+    expect(await images()).toContainEqual(expect.objectContaining({ fingerprint: first.fingerprint }));
   });
 });

@@ -7,6 +7,8 @@ export interface RemoteConfig {
   readonly addr: string;
   readonly project?: string;
   readonly public?: boolean;
+  /** "lxd" unless given */
+  readonly protocol?: 'lxd' | 'simplestreams';
 }
 
 /** config.yml of the client, named as LXD's. */
@@ -18,9 +20,18 @@ export interface ClientConfig {
 
 export const localRemote = 'local';
 
+const streams = { public: true, protocol: 'simplestreams' } as const;
+
+/** Remotes that are always there, as with LXD's clients. */
+export const staticRemotes: Readonly<Record<string, RemoteConfig>> = {
+  [localRemote]: { addr: 'unix://' },
+  ubuntu: { addr: 'https://cloud-images.ubuntu.com/releases', ...streams },
+  'ubuntu-daily': { addr: 'https://cloud-images.ubuntu.com/daily', ...streams },
+};
+
 const initialConfig: ClientConfig = {
   'default-remote': localRemote,
-  remotes: { [localRemote]: { addr: 'unix://' } },
+  remotes: { images: { addr: 'https://images.linuxcontainers.org', ...streams }, ...staticRemotes },
   aliases: {},
 };
 
@@ -48,7 +59,7 @@ export async function readConfig(file: string): Promise<ClientConfig> {
   const value = (await parseConfig(file, source)) as Partial<ClientConfig> | null;
   return {
     'default-remote': value?.['default-remote'] ?? localRemote,
-    remotes: { ...initialConfig.remotes, ...value?.remotes },
+    remotes: { ...(value?.remotes ?? initialConfig.remotes), ...staticRemotes },
     aliases: value?.aliases ?? {},
   };
 }

@@ -25,6 +25,8 @@ export async function connect(env: NodeJS.ProcessEnv, remote?: string, project?:
       `Remote "${name}" not found. Add it with "lxd-like remote add ${name} ADDRESS", or see "lxd-like remote list"`,
     );
   }
+  if (found.protocol === 'simplestreams')
+    throw new ApiError('invalid-argument', `Remote "${name}" only has images; name another one for instances`);
   const inProject = chosen ?? found.project;
   if (found.addr.startsWith('unix:')) {
     const given = found.addr.replace(/^unix:(\/\/)?/, '');
@@ -39,10 +41,15 @@ export function tlsTarget(env: NodeJS.ProcessEnv, name: string, url: string): Tl
   return {
     kind: 'tls',
     url,
-    serverCertificate: readIfThere(serverCertificateFile(env, name)),
+    serverCertificate: pinnedCertificate(env, name),
     clientCertificate: readIfThere(path.join(folder, 'client.crt')),
     clientKey: readIfThere(path.join(folder, 'client.key')),
   };
+}
+
+/** PEM that was confirmed for a remote; undefined when there is none. */
+export function pinnedCertificate(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  return readIfThere(serverCertificateFile(env, name));
 }
 
 export function serverCertificateFile(env: NodeJS.ProcessEnv, name: string): string {

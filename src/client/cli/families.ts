@@ -35,6 +35,7 @@ export const families: Readonly<Record<string, Family>> = {
   pause: { summary: 'Pause instances', load: () => import('./commands/power.ts') },
   profile: { summary: 'Manage profiles', load: () => import('./commands/profile.ts') },
   project: { summary: 'Look at projects', load: () => import('./commands/project.ts') },
+  publish: { summary: 'Publish instances as images', load: () => import('./commands/publish.ts') },
   query: { summary: 'Send a raw query to the server', load: () => import('./commands/query.ts') },
   quickstart: {
     summary: 'Set this machine up and launch a first container',

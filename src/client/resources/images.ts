@@ -32,6 +32,19 @@ export class Images extends Collection<Image, Readonly<Record<string, unknown>>,
     return this.change('POST', `${this.path(fingerprint)}/refresh`);
   }
 
+  /** Has the server send an image to another one. */
+  push(fingerprint: string, order: Readonly<Record<string, unknown>>): Change {
+    return this.change('POST', `${this.path(fingerprint)}/export`, { body: order });
+  }
+
+  /** A secret with which a stranger may read the image. */
+  async secret(fingerprint: string): Promise<string> {
+    const { operation } = await this.transport.call('POST', `${this.path(fingerprint)}/secret`);
+    const secret = operation?.metadata?.['secret'];
+    if (typeof secret !== 'string') throw new ApiError('unsupported', 'The server gives no secrets for images');
+    return secret;
+  }
+
   exported(fingerprint: string): Promise<RawAnswer> {
     return this.transport.download(`${this.path(fingerprint)}/export`);
   }

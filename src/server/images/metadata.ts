@@ -1,5 +1,6 @@
 import { parseDocument, stringify } from 'yaml';
 import { ApiError } from '#api/error.ts';
+import { architectureName } from '#base/architectures.ts';
 import { hasControlCharacters } from '#base/names.ts';
 
 export const templateTriggers = ['create', 'copy', 'rename', 'start'] as const;
@@ -30,26 +31,6 @@ export interface ImageMetadata {
 const maxText = 2 ** 20;
 const maxEntries = 1000;
 const maxAliasCount = 50;
-
-const architectures: Readonly<Record<string, string>> = {
-  x86_64: 'x86_64',
-  amd64: 'x86_64',
-  i686: 'i686',
-  i386: 'i686',
-  aarch64: 'aarch64',
-  arm64: 'aarch64',
-  armv7l: 'armv7l',
-  armhf: 'armv7l',
-  ppc64le: 'ppc64le',
-  ppc64el: 'ppc64le',
-  s390x: 's390x',
-  riscv64: 'riscv64',
-};
-
-/** The kernel's name of an architecture that an archive or a distribution names. */
-export function architectureName(name: string): string | undefined {
-  return Object.hasOwn(architectures, name) ? architectures[name] : undefined;
-}
 
 /** Parses text of strangers: anything but the few known members in their types is refused or ignored. */
 export function parseMetadata(text: string): ImageMetadata {

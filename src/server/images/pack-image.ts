@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -40,7 +40,9 @@ export async function packImage(
   cleanUp.add('preparing the image', () => rm(work, { recursive: true, force: true }));
   await using revert = new Revert(services.log);
   revert.add('packing the image', () => rm(file, { force: true }));
-  await writeFile(path.join(work, 'metadata.yaml'), metadata, { mode: 0o644 });
+  const described = path.join(work, 'metadata.yaml');
+  await writeFile(described, metadata, { mode: 0o644 });
+  await utimes(described, 0, 0);
   try {
     if (options.compression.squashfs) await packSquashfs(folder, work, file, options);
     else await packTar(folder, work, file, options);

@@ -5,7 +5,8 @@ import type { Client } from '../../client.ts';
 import { flag, list, planOption, targetOption, text } from '../command.ts';
 import { deviceOverrides, parsePairs } from '../key-values.ts';
 import { printPlan } from '../output/plan.ts';
-import type { Session } from '../session.ts';
+import { imageRemote, isSameRemote } from '../image-remote.ts';
+import type { Named, Session } from '../session.ts';
 import { buildImage, isDistribution } from './image-build.ts';
 
 /** Options of launch and init. */
@@ -49,14 +50,11 @@ export async function createInstance(
   const [imageArgument, nameArgument] = options.empty ? [undefined, args[0]] : args;
   const image = imageArgument === undefined ? undefined : session.named(imageArgument);
   const { remote, name } = session.named(nameArgument ?? '');
-  const client = await session.client(remote ?? image?.remote);
-  if (image?.remote !== undefined && remote !== undefined && image.remote !== remote) {
-    throw new ApiError(
-      'unsupported',
-      `Cannot create an instance on "${remote}" from an image on "${image.remote}": bring it over first with "lxd-like image export" and "lxd-like image import"`,
-    );
-  }
-  const source = await sourceOf(session, client, image?.name, options);
+  const client = await session.client(remote);
+  const isElsewhere = image?.remote !== undefined && !(await isSameRemote(session, image.remote, remote));
+  const source = isElsewhere
+    ? await sourceElsewhere(session, image)
+    : await sourceOf(session, client, image?.name, options);
   const request = await requestOf(session, client, name, source, options);
   if (options.plan) {
     await printPlan(session, client, 'POST', '/1.0/instances', start ? { ...request, start } : request);
@@ -75,6 +73,13 @@ async function ensureStarted(session: Session, client: Client, name: string): Pr
   if (!session.global.quiet) session.line(`Starting ${name}`);
   if ((await client.instances.get(name)).status !== 'Stopped') return;
   await session.finish(client.instances.changeState(name, { action: 'start', timeout: -1 }), `Starting ${name}`);
+}
+
+/** The server fetches the image itself. */
+async function sourceElsewhere(session: Session, { remote, name }: Named): Promise<InstanceSource> {
+  const images = await imageRemote(session, remote);
+  const [source] = await images.sources(await images.find(name), name);
+  return { type: 'image', ...source };
 }
 
 async function sourceOf(

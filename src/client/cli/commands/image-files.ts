@@ -1,13 +1,16 @@
-import { createReadStream, createWriteStream, existsSync, rmSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { createReadStream, createWriteStream, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApiError } from '#api/error.ts';
+import type { Operation } from '#api/operation.ts';
 import type { Client } from '../../client.ts';
 import { parsePairs } from '../key-values.ts';
 import { multipartFiles, multipartReply } from '../multipart.ts';
 import type { Session } from '../session.ts';
+import { ensureAliases } from './image-copy.ts';
 
 export async function importImage(
   session: Session,
@@ -20,30 +23,65 @@ export async function importImage(
   const [first, second, ...extra] = files;
   if (first === undefined || extra.length > 0)
     throw new ApiError('invalid-argument', 'Name one image file, or metadata and root file system');
-  for (const file of files) {
-    if (!existsSync(file)) throw new ApiError('not-found', `File "${file}" not found`);
-    if (statSync(file).isDirectory())
-      throw new ApiError('unsupported', `Cannot import the folder "${file}": make a tarball of it`);
-  }
   const client = await session.client(remotes[0]?.slice(0, -1));
+  if (/^https?:\/\//.test(first)) {
+    await importUrl(session, client, first, { ...options, properties: parsePairs(properties) });
+    return;
+  }
+  for (const file of files) if (!existsSync(file)) throw new ApiError('not-found', `File "${file}" not found`);
+  const folder = files.find(file => statSync(file).isDirectory());
+  if (folder !== undefined && second !== undefined)
+    throw new ApiError('invalid-argument', `"${folder}" is a folder: an image in two parts is made of files`);
   const headers: Record<string, string> = {
     'x-lxd-public': String(options.public),
     'x-lxd-filename': path.basename(first),
     'x-lxd-properties': new URLSearchParams(parsePairs(properties)).toString(),
   };
   const operation = await session.finish(
-    client.images.upload({ headers, ...uploadOf(first, second, headers) }),
+    client.images.upload({
+      headers,
+      ...(folder === undefined ? uploadOf(first, second, headers) : { upload: packFolder(folder) }),
+    }),
     'Importing',
   );
+  await nameImported(session, client, operation, options.alias);
+}
+
+async function importUrl(
+  session: Session,
+  client: Client,
+  url: string,
+  options: { readonly alias: readonly string[]; readonly public: boolean; readonly properties: object },
+): Promise<void> {
+  const { public: isPublic, properties } = options;
+  const request = { source: { type: 'url', mode: 'pull', url }, public: isPublic, properties };
+  await nameImported(session, client, await session.finish(client.images.create(request), 'Importing'), options.alias);
+}
+
+async function nameImported(
+  session: Session,
+  client: Client,
+  operation: Operation | undefined,
+  aliases: readonly string[],
+): Promise<void> {
   const fingerprint = operation?.metadata?.['fingerprint'];
   if (typeof fingerprint !== 'string')
     throw new ApiError('internal', 'The server did not tell the fingerprint of the image');
   session.line(`Image imported with fingerprint: ${fingerprint}`);
-  for (const name of options.alias) {
-    // As the stock client does: an alias follows the image that was imported last.
-    if (await client.images.aliases.find(name)) await client.images.aliases.delete(name);
-    await client.images.aliases.create({ name, target: fingerprint, description: '' });
-  }
+  await ensureAliases(client, fingerprint, aliases);
+}
+
+/** A folder with `metadata.yaml` and `rootfs` as an archive, packed while it is sent. */
+function packFolder(folder: string): Readable {
+  const args = ['--numeric-owner', '--xattrs', '--acls', '-C', folder, '-cf', '-', '--', ...readdirSync(folder).sort()];
+  const tar = spawn('tar', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const packed = tar.stdout.pipe(new PassThrough(), { end: false });
+  tar.on('error', error => packed.destroy(error));
+  tar.on('close', status => {
+    if (status === 0) packed.end();
+    else packed.destroy(new ApiError('failed-precondition', `Failed packing the folder "${folder}"`));
+  });
+  return packed;
 }
 
 function uploadOf(first: string, second: string | undefined, headers: Record<string, string>): { upload: Readable } {

@@ -5,8 +5,10 @@ import { command, type CommandSpec, flag, type Format, formatOption, list, text 
 import { editObject, showYaml } from '../object-editing.ts';
 import { printList } from '../output/table.ts';
 import type { Session } from '../session.ts';
+import { imageRemote } from '../image-remote.ts';
 import { aliasCommands } from './image-alias.ts';
 import { buildImage } from './image-build.ts';
+import { copyCommand } from './image-copy.ts';
 import { exportImage, importImage } from './image-files.ts';
 import { imageColumns, imageMatches, renderImageInfo } from './image-text.ts';
 
@@ -29,7 +31,7 @@ const contentCommands: readonly CommandSpec[] = [
     run: async (session, args, options) => {
       const [first = ''] = args;
       const hasRemote = /^[A-Za-z0-9][A-Za-z0-9_.-]*:$/.test(first);
-      const client = await session.client(hasRemote ? first.slice(0, -1) : undefined);
+      const remote = await imageRemote(session, hasRemote ? first.slice(0, -1) : undefined);
       const filters = hasRemote ? args.slice(1) : args;
       const columns = options.columns
         .replaceAll(',', '')
@@ -40,7 +42,7 @@ const contentCommands: readonly CommandSpec[] = [
             throw new ApiError('invalid-argument', `Unknown column "${letter}". See "lxd-like image list --help"`);
           return column;
         });
-      const images = (await client.images.list()).filter(image => filters.every(filter => imageMatches(image, filter)));
+      const images = (await remote.list()).filter(image => filters.every(filter => imageMatches(image, filter)));
       await printList(session, options.format as Format, images, () => ({
         header: columns.map(column => column.title),
         rows: images.map(image => columns.map(column => column.value(image))).sort(byCells),
@@ -52,13 +54,14 @@ const contentCommands: readonly CommandSpec[] = [
     usage: '[<remote>:]<image>',
     summary: 'Show useful information about images',
     examples: [['image info debian/12', 'Show size, dates, properties and aliases.']],
-    run: async (session, [target = '']) => session.out(renderImageInfo((await imageAt(session, target)).image)),
+    run: async (session, [target = '']) => session.out(renderImageInfo(await lookUp(session, target))),
   }),
   command({
     path: 'image import',
-    usage: '<tarball> [<rootfs tarball>] [<remote>:] [key=value...]',
+    usage: '<tarball>|<directory>|<URL> [<rootfs tarball>] [<remote>:] [key=value...]',
     summary: 'Import image into the image store',
-    details: 'An image is one archive, or one with the metadata and one with the root file system.',
+    details:
+      'An image is one archive, one with the metadata and one with the root file system, a folder, or a URL that names one.',
     examples: [
       ['image import image.tar.xz --alias tiny', 'Import an image and name it.'],
       ['image import metadata.tar.xz rootfs.squashfs', 'Import an image in two parts.'],
@@ -80,6 +83,22 @@ const contentCommands: readonly CommandSpec[] = [
     run: async (session, [target = '', path = '.']) => {
       const { client, image } = await imageAt(session, target);
       await exportImage(session, client, image.fingerprint, path);
+    },
+  }),
+  copyCommand,
+  command({
+    path: 'image refresh',
+    usage: '[<remote>:]<image> [[<remote>:]<image>...]',
+    summary: 'Refresh images',
+    details: 'Looks for a newer version where the image was copied from; aliases move on to it.',
+    examples: [['image refresh debian', 'Fetch the newest version of an image.']],
+    run: async (session, targets) => {
+      for (const target of targets) {
+        const { client, image } = await imageAt(session, target);
+        const operation = await session.finish(client.images.refresh(image.fingerprint), 'Refreshing the image');
+        const isNew = operation?.metadata?.['refreshed'] === true;
+        session.line(isNew ? 'Image refreshed successfully!' : 'The image is already up to date');
+      }
     },
   }),
   command({
@@ -125,7 +144,7 @@ const propertyCommands: readonly CommandSpec[] = [
     usage: '[<remote>:]<image>',
     summary: 'Show image properties',
     examples: [['image show debian/12', 'Print what can be edited as YAML.']],
-    run: async (session, [target = '']) => showYaml(session, writable((await imageAt(session, target)).image)),
+    run: async (session, [target = '']) => showYaml(session, writable(await lookUp(session, target))),
   }),
   command({
     path: 'image edit',
@@ -146,7 +165,7 @@ const propertyCommands: readonly CommandSpec[] = [
     summary: 'Get image properties',
     examples: [['image get-property debian/12 os', 'Print one property.']],
     run: async (session, [target = '', key = '']) => {
-      session.line((await imageAt(session, target)).image.properties[key] ?? '');
+      session.line((await lookUp(session, target)).properties[key] ?? '');
     },
   }),
   command({
@@ -167,6 +186,12 @@ const propertyCommands: readonly CommandSpec[] = [
 ];
 
 export const commands: readonly CommandSpec[] = [...contentCommands, ...propertyCommands, ...aliasCommands];
+
+async function lookUp(session: Session, target: string): Promise<Image> {
+  const { remote, name } = session.named(target);
+  if (name === '') throw new ApiError('invalid-argument', `Missing image name in "${target}"`);
+  return await (await imageRemote(session, remote)).find(name);
+}
 
 async function imageAt(
   session: Session,

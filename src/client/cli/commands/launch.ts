@@ -13,6 +13,7 @@ export const commands: readonly CommandSpec[] = [
     examples: [
       ['launch debian/12 web', 'Create and start "web".'],
       ['launch debian/12 web -c limits.memory=1GiB', 'The same with a limit.'],
+      ['launch images:alpine/3.20 web', 'From an image of another remote, which the server fetches.'],
       ['launch debian/12 web < config.yaml', 'The same with configuration from a file.'],
       ['launch debian/12 web --plan', 'Show what would be done.'],
     ],

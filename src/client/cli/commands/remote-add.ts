@@ -13,6 +13,7 @@ export interface AddOptions {
   readonly accept: boolean;
   readonly password: string | undefined;
   readonly public: boolean;
+  readonly protocol: string;
 }
 
 export async function addRemote(
@@ -27,6 +28,7 @@ export async function addRemote(
   const file = remotesFile(session.env);
   const config = await readConfig(file);
   if (config.remotes[name]) throw new ApiError('already-exists', `Remote "${name}" already exists`);
+  if (options.protocol === 'simplestreams') return await addImageServer(session, name, address, options);
   if (!options.public) await ensureClientCertificate(session);
 
   const found = await reach(token ? token.addresses : [address]);
@@ -45,6 +47,30 @@ export async function addRemote(
   mkdirSync(path.dirname(pinned), { recursive: true, mode: 0o700 });
   writeFileSync(pinned, found.certificate);
   writeConfig(file, { ...config, remotes: { ...config.remotes, [name]: { addr: found.url, public: options.public } } });
+}
+
+/** A server with nothing but images: known by a certificate authority, or by a certificate that is confirmed here. */
+async function addImageServer(session: Session, name: string, address: string, options: AddOptions): Promise<void> {
+  const { listStreams, streamsBase } = await import('../../simplestreams/list-streams.ts');
+  const base = streamsBase(address);
+  const file = remotesFile(session.env);
+  const config = await readConfig(file);
+  const list = (certificate: string): Promise<unknown> =>
+    listStreams(base, { certificate, signal: AbortSignal.timeout(60_000) });
+  try {
+    await list('');
+  } catch (error) {
+    if (base.protocol !== 'https:' || !/certificate/i.test((error as Error).message)) throw error;
+    const certificate = await presentedCertificate(base.href);
+    const { fingerprintOf } = await import('../../certificate.ts');
+    if (!options.accept) await confirm(session, fingerprintOf(certificate));
+    await list(certificate);
+    const pinned = serverCertificateFile(session.env, name);
+    mkdirSync(path.dirname(pinned), { recursive: true, mode: 0o700 });
+    writeFileSync(pinned, certificate);
+  }
+  const remote = { addr: base.href.replace(/\/+$/, ''), public: true, protocol: 'simplestreams' } as const;
+  writeConfig(file, { ...config, remotes: { ...config.remotes, [name]: remote } });
 }
 
 interface Found {

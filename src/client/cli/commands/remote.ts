@@ -1,6 +1,6 @@
 import { rmSync, renameSync, existsSync } from 'node:fs';
 import { ApiError } from '#api/error.ts';
-import { type ClientConfig, localRemote, readConfig, remotesFile, writeConfig } from '../../config-file.ts';
+import { type ClientConfig, readConfig, remotesFile, staticRemotes, writeConfig } from '../../config-file.ts';
 import { serverCertificateFile } from '../../remotes.ts';
 import { command, type CommandSpec, flag, type Format, formatOption, text } from '../command.ts';
 import { printList } from '../output/table.ts';
@@ -16,9 +16,11 @@ export const commands: readonly CommandSpec[] = [
     examples: [
       ['remote add office TOKEN', 'With a token from "lxd-like config trust add" on the server.'],
       ['remote add office 10.1.2.3 --password sesame', 'With the trust password of the server.'],
+      ['remote add mirror https://images.example.org --protocol simplestreams', 'A server that only has images.'],
     ],
     options: {
       accept: flag('--accept-certificate', 'Accept certificate'),
+      protocol: text('--protocol', 'Server protocol: lxd or simplestreams', 'lxd', ['lxd', 'simplestreams']),
       password: text('--password', 'Remote admin password'),
       public: flag('--public', 'Server that is used without being trusted by it'),
     },
@@ -42,10 +44,10 @@ export const commands: readonly CommandSpec[] = [
           .map(([name, remote]) => [
             name === config['default-remote'] ? `${name} (current)` : name,
             remote.addr,
-            'lxd',
+            remote.protocol ?? 'lxd',
             remote.addr.startsWith('unix:') ? 'file access' : remote.public ? 'none' : 'tls',
             remote.public ? 'YES' : 'NO',
-            name === localRemote ? 'YES' : 'NO',
+            Object.hasOwn(staticRemotes, name) ? 'YES' : 'NO',
             'NO',
           ]),
       }));
@@ -128,7 +130,7 @@ async function change(session: Session, name: string, update: (config: ClientCon
   const file = remotesFile(session.env);
   const config = await readConfig(file);
   if (!config.remotes[name]) throw new ApiError('not-found', `Remote "${name}" not found. See "lxd-like remote list"`);
-  if (name === localRemote) throw new ApiError('invalid-argument', `Cannot change the remote "${localRemote}"`);
+  if (Object.hasOwn(staticRemotes, name)) throw new ApiError('invalid-argument', `Cannot change the remote "${name}"`);
   writeConfig(file, update(config));
 }
 

@@ -21,11 +21,12 @@ type Members = ReturnType<typeof sourceMembers>;
 export async function createFromSource(services: Services, request: ApiRequest): Promise<Reply> {
   const body = objectOf(request.body, 'body');
   const source = sourceMembers(body);
+  // LXD's clients give no type then
+  if (source('mode') === 'push') return awaitPush(services, request, body, source);
   switch (source('type') ?? '') {
     case 'build':
       return accepted(startBuild(services, request.project, buildRequest(body), request.caller));
     case 'image':
-      if (source('mode') === 'push') return await awaitPush(services, request, body, source);
       return accepted(startDownload(services, request, addressOf(source), nameOf(source), settingsFromBody(body)));
     case 'url':
       return accepted(startUrl(services, request, source, settingsFromBody(body)));
@@ -108,12 +109,12 @@ function startUrl(
 }
 
 /** What an image that another server will send is to be like; the answer holds the secret for that server. */
-async function awaitPush(
+function awaitPush(
   services: Services,
   { project, caller }: ApiRequest,
   body: Readonly<Record<string, unknown>>,
   source: Members,
-): Promise<Reply> {
+): Reply {
   const fingerprint = source('fingerprint') ?? '';
   if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw invalid('source.fingerprint', 'must be that of the image to come');
   const settings = settingsFromBody(body);

@@ -67,8 +67,11 @@ async function create(services: Services, request: ApiRequest): Promise<Reply> {
   const source = body.source.project;
   if (source && request.caller.projects && !request.caller.projects.includes(source))
     throw new ApiError('not-found', `Instance "${body.source.source ?? ''}" not found`);
-  if (wantsPlan(request)) return sync({ plan: await planCreate(services, project, body) });
-  if (body.source.type === 'image' && body.source.server) return await createFromServer(services, request, body);
+  const isRemoteImage = body.source.type === 'image' && Boolean(body.source.server);
+  // the rest of the plan does not depend on an image that is not here yet
+  const planned: InstancesPost = isRemoteImage ? { ...body, source: { type: 'none' } } : body;
+  if (wantsPlan(request)) return sync({ plan: await planCreate(services, project, planned) });
+  if (isRemoteImage) return await createFromServer(services, request, body);
   const begun = await beginInstance(services, project, body);
   try {
     const word = body.source.type === 'copy' ? 'Copying instance' : 'Creating instance';

@@ -1,10 +1,9 @@
-import { arch } from 'node:os';
+import { machine } from 'node:os';
 import { ApiError } from '#api/error.ts';
 import { receiveImage } from '../receive-image.ts';
-import { architectureName } from '../metadata.ts';
 import type { ImageServer, ServerAddress } from './image-server.ts';
 import { watched } from './watched.ts';
-import { openWeb, serverUrl } from './web.ts';
+import { openWeb, serverUrl } from '#client/simplestreams/web.ts';
 
 /** What the URL of an image stands for: its file and the hash that the file has to have. */
 export interface DirectImage {
@@ -16,7 +15,7 @@ export interface DirectImage {
 export async function askUrl(text: string, signal: AbortSignal): Promise<DirectImage> {
   const url = serverUrl(text, { plain: true });
   const headers = {
-    'lxd-server-architectures': architectureName(arch() === 'x64' ? 'amd64' : arch()) ?? arch(),
+    'lxd-server-architectures': machine(),
     'lxd-server-version': '5.0',
   };
   const answer = await openWeb(url, { method: 'HEAD', certificate: '', headers, signal });

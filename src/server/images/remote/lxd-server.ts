@@ -7,7 +7,7 @@ import { checkedExpiry, checkProperties } from '../image-settings.ts';
 import { receiveImage } from '../receive-image.ts';
 import type { ImageServer, ImageServerContext, RemoteImage, ServerAddress } from './image-server.ts';
 import { watched } from './watched.ts';
-import { serverUrl } from './web.ts';
+import { serverUrl } from '#client/simplestreams/web.ts';
 
 const requestMs = 30_000;
 

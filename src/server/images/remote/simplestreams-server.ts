@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { ApiError } from '#api/error.ts';
+import { listStreams, streamsBase } from '#client/simplestreams/list-streams.ts';
+import { findStreamsImage, type StreamsFile, type StreamsImage } from '#client/simplestreams/streams.ts';
+import { openWeb } from '#client/simplestreams/web.ts';
 import { receiveParts, type ImagePart } from '../receive-image.ts';
 import type { DownloadOptions, ImageServer, ImageServerContext, RemoteImage, ServerAddress } from './image-server.ts';
-import { findStreamsImage, parseIndex, parseProducts, type StreamsFile, type StreamsImage } from './streams.ts';
 import { watched } from './watched.ts';
-import { fetchText, openWeb, serverUrl } from './web.ts';
 
-const maxIndex = 2 ** 20;
-const maxProducts = 64 * 2 ** 20;
 const listingMs = 60_000;
 
 /** A tree of images on a web server, as distributions publish them. */
@@ -15,12 +14,12 @@ export function simplestreamsServer(
   { server, certificate }: ServerAddress,
   { architecture }: ImageServerContext,
 ): ImageServer {
-  const base = new URL(`${serverUrl(server).href.replace(/\/+$/, '')}/`);
+  const base = streamsBase(server);
   const found = new Map<string, StreamsImage>();
   return {
     find: async (name, signal) => {
       const limited = AbortSignal.any([signal, AbortSignal.timeout(listingMs)]);
-      const image = findStreamsImage(await listStreams(base, certificate, limited), name, architecture);
+      const image = findStreamsImage(await listStreams(base, { certificate, signal: limited }), name, architecture);
       if (!image) throw new ApiError('not-found', `Image ${JSON.stringify(name)} not found on ${base.href}`);
       found.set(image.fingerprint, image);
       return remoteImage(image);
@@ -31,14 +30,6 @@ export function simplestreamsServer(
       return await receiveParts(paths, parts(base, certificate, image, options));
     },
   };
-}
-
-async function listStreams(base: URL, certificate: string, signal: AbortSignal): Promise<readonly StreamsImage[]> {
-  const options = { certificate, signal };
-  const images: StreamsImage[] = [];
-  for (const path of parseIndex(await fetchText(new URL('streams/v1/index.json', base), maxIndex, options)))
-    images.push(...parseProducts(await fetchText(new URL(path, base), maxProducts, options)));
-  return images;
 }
 
 function remoteImage({ fingerprint, properties, expiresAt, metadata }: StreamsImage): RemoteImage {

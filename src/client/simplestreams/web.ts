@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { ApiError, invalid } from '#api/error.ts';
-import { pinCertificate } from '#client/http.ts';
+import { pinCertificate } from '../http.ts';
 
 export interface WebOptions {
   readonly method?: 'GET' | 'HEAD';

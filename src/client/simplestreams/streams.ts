@@ -1,6 +1,6 @@
 import { ApiError } from '#api/error.ts';
+import { architectureName } from '#base/architectures.ts';
 import { hasControlCharacters } from '#base/names.ts';
-import { architectureName } from '../metadata.ts';
 
 /** A file of a simplestreams tree. */
 export interface StreamsFile {
