@@ -1,4 +1,4 @@
-// Bundles the daemon and the command line into dist/, each with V8's code cache beside it.
+// Bundles the daemon and the command line into dist/ and describes the API in dist/openapi.json; each bundle has V8's code cache beside it.
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -33,6 +33,7 @@ await build({
   define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
   logLevel: 'warning',
 });
+await writeFile(path.join(dist, 'openapi.json'), await openApi());
 await writeFile(path.join(dist, 'package.json'), '{ "type": "commonjs" }\n');
 
 // The cache only fits the very Node that made it, with the very same flags; run.cjs falls back to compiling.
@@ -44,5 +45,26 @@ for (const name of names) {
   execFileSync(process.execPath, [path.join(dist, 'run.cjs'), '--make-cache', name, fresh]);
   await rename(fresh, path.join(dist, `${name}.cache`));
 }
+/** The API's description, from the routes themselves. */
+async function openApi() {
+  const file = path.join(dist, 'openapi.cjs');
+  const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['scripts/openapi.ts'],
+    outfile: file,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    external: ['sqlite3', '*.node'],
+    define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
+    logLevel: 'warning',
+  });
+  const text = execFileSync(process.execPath, [file, version], { maxBuffer: 16 * 2 ** 20 });
+  await rm(file);
+  return text;
+}
+
 const sizes = names.map(name => `${name} ${Math.round(statSync(path.join(dist, `${name}.cjs`)).size / 1024)} KiB`);
 console.log(`dist: ${sizes.join(', ')} in ${Math.round(performance.now() - started)} ms`);
