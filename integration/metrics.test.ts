@@ -46,6 +46,10 @@ test('running instances are measured, with the names that LXD gives metrics', as
   expect(body.endsWith('# EOF\n')).toBe(true);
 });
 
+test('top prints what they use', async () => {
+  expect(await daemon.must('top', '--format', 'csv')).toMatch(/^c1,default,,[\d.]+,[\d.]+MiB,[1-9]\d*$/m);
+});
+
 test('an address for metrics answers nothing else', async () => {
   await daemon.must('config', 'set', 'core.metrics_address', `127.0.0.1:${String(port)}`);
   expect((await get('/1.0/metrics', ...certificate)).status).toBe('200');

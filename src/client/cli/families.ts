@@ -13,6 +13,7 @@ export interface Family {
 /** First words of the command line. Only the typed one's commands are loaded: registering all costs 60 ms. */
 export const families: Readonly<Record<string, Family>> = {
   alias: { summary: 'Manage command aliases', load: () => import('./commands/alias.ts') },
+  cluster: { summary: 'Look at the cluster of a server', load: () => import('./commands/cluster.ts') },
   completion: { summary: 'Print a shell completion script', load: () => import('./commands/completion.ts') },
   config: { summary: 'Manage instance and server configuration', load: () => import('./commands/config.ts') },
   console: { summary: 'Attach to instance consoles', load: () => import('./commands/console.ts') },
@@ -52,6 +53,7 @@ export const families: Readonly<Record<string, Family>> = {
   start: { summary: 'Start instances', load: () => import('./commands/power.ts') },
   stop: { summary: 'Stop instances', load: () => import('./commands/power.ts') },
   storage: { summary: 'Manage storage pools and volumes', load: () => import('./commands/storage.ts') },
+  top: { summary: 'Show what running instances use', load: () => import('./commands/top.ts') },
   version: { summary: 'Show local and remote versions', load: () => import('./commands/version.ts') },
   waitready: { summary: 'Wait until the daemon is ready', load: () => import('./commands/daemon.ts') },
   warning: { summary: 'Manage warnings', load: () => import('./commands/warning.ts') },
