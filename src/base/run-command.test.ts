@@ -43,3 +43,9 @@ test('a program whose reader goes away is ended', async () => {
   reader.once('data', () => reader.destroy());
   await expect(runCommand('yes', [], { output: reader })).rejects.toThrow('lost the reader of its output');
 });
+
+test('a program whose input breaks off is ended', async () => {
+  const input = new PassThrough();
+  input.once('resume', () => setImmediate(() => input.destroy()));
+  await expect(runCommand('cat', [], { input })).rejects.toThrow('lost its input');
+});

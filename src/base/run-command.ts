@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { Readable, type Writable } from 'node:stream';
+import { finished, Readable, type Writable } from 'node:stream';
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -76,7 +76,7 @@ export async function runCommand(
   if (output) child.stdout.pipe(output.once('close', outputClosed), { end: false });
   else child.stdout.on('data', collect(stdout));
   child.stderr.on('data', collect(stderr));
-  feed(child.stdin, options.input);
+  feed(child.stdin, options.input, () => kill('lost its input'));
 
   const status = await ended(child, program).finally(() => {
     clearTimeout(timer);
@@ -93,10 +93,16 @@ export async function runCommand(
   return { stdout: Buffer.concat(stdout).toString(), stderr: errors };
 }
 
-function feed(stdin: Writable, input: CommandOptions['input']): void {
+function feed(stdin: Writable, input: CommandOptions['input'], onLost: () => void): void {
   stdin.on('error', () => undefined); // a program may end before it has read all its input
-  if (input instanceof Readable) input.pipe(stdin);
-  else stdin.end(input);
+  if (input instanceof Readable) {
+    finished(input, { writable: false }, error => {
+      if (error) onLost();
+    });
+    input.pipe(stdin);
+    return;
+  }
+  stdin.end(input);
 }
 
 /** The exit status, when the output was read to its end too; null after a signal. */

@@ -107,6 +107,54 @@ export function canSendReceive(driver: StorageDriver): driver is StorageDriver &
   return 'streamFormat' in driver;
 }
 
+/** A capability: reading a volume as it was at one moment while it goes on changing. */
+export interface StableViews {
+  /** The view goes away when it is disposed of. */
+  viewVolume(volume: Volume): Promise<VolumeView>;
+}
+
+export interface VolumeView extends AsyncDisposable {
+  /** absolute path of its top folder */
+  readonly folder: string;
+}
+
+export function hasStableViews(driver: StorageDriver): driver is StorageDriver & StableViews {
+  return 'viewVolume' in driver;
+}
+
+/** A capability: a volume with its snapshots as streams of the file system's own, each based on the one before. */
+export interface StreamChains {
+  /** The streams of the named snapshots, oldest first, and then of the volume as it is now; kept until disposed of. */
+  openChain(volume: Volume, snapshots: readonly string[], signal?: AbortSignal): Promise<StreamChain>;
+  /**
+   * Makes the volume and its snapshots from such streams, which nobody has to trust. What a failure leaves of the
+   * volume is the caller's to delete.
+   */
+  receiveChain(volume: Volume, streams: AsyncIterable<ReceivedStream>, signal?: AbortSignal): Promise<void>;
+}
+
+export interface StreamChain extends AsyncDisposable {
+  readonly members: readonly ChainedStream[];
+}
+
+export interface ChainedStream {
+  /** undefined for the volume itself */
+  readonly snapshot: string | undefined;
+  /** by which the file system knows what is sent */
+  readonly id: string;
+  /** Writes the stream and leaves `output` open. */
+  write(output: Writable): Promise<void>;
+}
+
+export interface ReceivedStream {
+  readonly snapshot: string | undefined;
+  readonly input: Readable;
+}
+
+export function canChainStreams(driver: StorageDriver): driver is StorageDriver & StreamChains {
+  return 'openChain' in driver;
+}
+
 /** What a driver is made from. */
 export interface DriverContext {
   readonly poolName: string;

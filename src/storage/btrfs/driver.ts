@@ -1,7 +1,7 @@
 import type { ConfigMap } from '#api/common.ts';
 import { CommandError, runCommand } from '#base/run-command.ts';
 import { kernel } from '#native/kernel.ts';
-import type { DriverContext, DriverType, SendReceive, StorageDriver } from '../driver.ts';
+import type { DriverContext, DriverType, SendReceive, StableViews, StorageDriver, StreamChains } from '../driver.ts';
 import { Background } from '../trees/background.ts';
 import { treeVerbs } from '../trees/verbs.ts';
 import type { TreeContext, TreeOperations } from '../trees/trees.ts';
@@ -10,6 +10,7 @@ import * as pool from './pool.ts';
 import { inheritLimit, setQuota, volumeUsage } from './quota.ts';
 import { receive, send } from './send-receive.ts';
 import { completeConfig } from './source.ts';
+import { receiveChain, openChain, viewVolume } from './stream-chain.ts';
 import { destroy, snapshotTree } from './subvolumes.ts';
 
 /** Each volume is a subvolume, each snapshot a read-only one; see btrfs-subvolume(8). */
@@ -32,7 +33,7 @@ const operations: TreeOperations = {
   age: tree => BigInt(kernel.btrfsSubvolumeId(tree.descriptor)),
 };
 
-function create(given: DriverContext): StorageDriver & SendReceive {
+function create(given: DriverContext): StorageDriver & SendReceive & StableViews & StreamChains {
   const context: TreeContext & { config: ConfigMap } = { ...given, background: new Background(given.log), operations };
   return {
     ...treeVerbs(context),
@@ -51,6 +52,9 @@ function create(given: DriverContext): StorageDriver & SendReceive {
     streamFormat: 'btrfs',
     send: (snapshot, output, signal) => send(context, snapshot, output, signal),
     receive: (target, stream, signal) => receive(context, target, stream, signal),
+    viewVolume: volume => viewVolume(context, volume),
+    openChain: (volume, snapshots, signal) => openChain(context, volume, snapshots, signal),
+    receiveChain: (volume, streams, signal) => receiveChain(context, volume, streams, signal),
   };
 }
 

@@ -15,7 +15,7 @@ export async function cloneVolume(context: TreeContext, source: Volume | Snapsho
 }
 
 /** `make` makes a subvolume of a temporary name, which gets the volume's when it is whole. */
-async function addVolume(
+export async function addVolume(
   context: TreeContext,
   volume: Volume,
   make: (parent: Folder, name: string) => Promise<void>,
