@@ -1,9 +1,13 @@
+import { readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { faultPoints } from '#base/fault-point.ts';
 import { useDaemon } from './harness/fixture.ts';
 
 const daemon = useDaemon({ storage: 'btrfs', network: true });
+const backup = `/tmp/lxdl-faults-${String(process.pid)}.tar.gz`;
+afterAll(() => rmSync(backup, { force: true }));
 
 /** What starts each operation whose steps have fault points, by the first word of the point's name. */
 const triggers: Readonly<Record<string, readonly string[]>> = {
@@ -15,18 +19,21 @@ const triggers: Readonly<Record<string, readonly string[]>> = {
   rename: ['rename', 'victim', 'renamed'],
   copy: ['copy', 'victim', 'copied'],
   delete: ['delete', 'victim'],
+  backup: ['query', '-X', 'POST', '/1.0/instances/victim/backups', '-d', '{"name":"kept"}'],
+  import: ['import', backup, 'imported'],
 };
 
 async function prepare(operation: string): Promise<void> {
   if (operation === 'create') return;
   await daemon.must('init', 'tiny', 'victim');
   if (operation === 'restore') await daemon.must('snapshot', 'victim', 'before');
+  if (operation === 'import') await daemon.must('export', 'victim', backup);
   if (operation === 'stop') await daemon.must('start', 'victim');
 }
 
 /** Every instance there is can be read, started, stopped and deleted; every name is free again. */
 async function expectWhole(): Promise<void> {
-  for (const name of ['victim', 'renamed', 'copied']) {
+  for (const name of ['victim', 'renamed', 'copied', 'imported']) {
     const { status, json } = await daemon.request('GET', `/1.0/instances/${name}?recursion=1`);
     if (status === 404) {
       await daemon.must('init', 'tiny', name);
@@ -56,6 +63,8 @@ describe('the daemon is killed', () => {
     expect((await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid).toBe(before);
     await expectWhole();
     await daemon.must('delete', 'bystander', '--force');
+    const uploads = readdirSync(path.join(daemon.directory, 'backups')).filter(name => name.startsWith('lxd_backup_'));
+    expect(uploads).toEqual([]);
     expect((await daemon.request('GET', '/1.0/instances')).json?.metadata).toEqual([]);
   });
 });

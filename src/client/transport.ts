@@ -56,8 +56,11 @@ export class Transport {
   }
 
   /** A call that is answered by a file, or by the envelope of an error. */
-  async download(path: string, options: CallOptions = {}): Promise<RawAnswer> {
-    const answer = await this.send('GET', path, options);
+  async download(
+    path: string,
+    { method = 'GET', ...options }: CallOptions & { readonly method?: string } = {},
+  ): Promise<RawAnswer> {
+    const answer = await this.send(method, path, options);
     if (answer.status >= 400) {
       const text = await readAll(answer.body);
       throw errorOf(parseEnvelope(text, answer.status), answer.status);

@@ -1,9 +1,12 @@
 import { kernel } from '#native/kernel.ts';
 import type { Equipment } from './daemon.ts';
+import { deleteExpiredBackups } from './backups/instance-backups.ts';
+import { recoverBackups } from './backups/recover-backups.ts';
 import { recoverImages } from './images/delete-image.ts';
 import { ImageUpkeep } from './images/refresh-image.ts';
 import { autostartInstances, stopAllInstances } from './instances/autostart.ts';
 import { followContainers } from './instances/follow-containers.ts';
+import { keepBackupFiles } from './instances/keep-backup-files.ts';
 import { recoverInstances } from './instances/recover.ts';
 import { deleteExpiredSnapshots } from './instances/snapshots.ts';
 import { buildNetworks } from './networks/build-networks.ts';
@@ -30,14 +33,17 @@ export const equipment: Equipment = {
     { what: 'removing half-made storage pools', run: recoverPools },
     { what: 'mounting the storage pools', run: ({ pools }) => pools.start() },
     { what: 'removing half-made images', run: recoverImages },
+    { what: 'removing half-made backups', run: recoverBackups },
     { what: 'starting the networks', run: startNetworks },
     { what: 'following the containers', run: async services => followContainers(services) },
     { what: 'putting instances right', run: recoverInstances },
+    { what: 'keeping backup.yaml of instances', run: keepBackupFiles },
   ],
   startSteps: [{ what: 'starting instances', run: services => autostartInstances(services) }],
   minuteSteps: [
     { what: 'deleting expired snapshots', run: services => deleteExpiredSnapshots(services) },
     { what: 'keeping images up to date', run: services => imageUpkeep.run(services) },
+    { what: 'deleting expired backups', run: services => deleteExpiredBackups(services) },
   ],
   stopAll: async (services, { timeoutMs }) => {
     await stopAllInstances(services, timeoutMs);

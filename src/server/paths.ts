@@ -28,6 +28,18 @@ export class StatePaths {
   get images(): string {
     return path.join(this.root, 'images');
   }
+  /** uploads of backups, and below it the backups of instances and volumes */
+  get backups(): string {
+    return path.join(this.root, 'backups');
+  }
+  /** backups of an instance, by their names */
+  instanceBackups(containerId: string): string {
+    return path.join(this.backups, 'instances', containerId);
+  }
+  /** backups of a custom volume, by their names */
+  volumeBackups(pool: string, volume: string): string {
+    return path.join(this.backups, 'custom', pool, volume);
+  }
   /** loop files of pools: POOL.img */
   get disks(): string {
     return path.join(this.root, 'disks');

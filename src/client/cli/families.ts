@@ -20,8 +20,10 @@ export const families: Readonly<Record<string, Family>> = {
   copy: { summary: 'Copy instances', load: () => import('./commands/copy.ts'), aliases: ['cp'] },
   delete: { summary: 'Delete instances and snapshots', load: () => import('./commands/delete.ts'), aliases: ['rm'] },
   exec: { summary: 'Execute commands in instances', load: () => import('./commands/exec.ts') },
+  export: { summary: 'Export instance backups', load: () => import('./commands/export.ts') },
   file: { summary: 'Manage files in instances', load: () => import('./commands/file.ts') },
   image: { summary: 'Manage images', load: () => import('./commands/image.ts') },
+  import: { summary: 'Import instance backups', load: () => import('./commands/export.ts') },
   info: { summary: 'Show instance or server information', load: () => import('./commands/info.ts') },
   init: {
     summary: 'Create an instance, or set up the server when no image is named',

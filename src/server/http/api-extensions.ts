@@ -64,6 +64,12 @@ export const apiExtensions: readonly string[] = [
   'snapshot_expiry_creation',
   'instance_snapshot_never',
   'resource_limits',
+  'container_backup',
+  'backup_compression',
+  'backup_compression_algorithm',
+  'container_backup_override_pool',
+  'backup_override_name',
+  'direct_backup', // Incus': a backup as the answer itself
   // exec, console and files
   'container_exec_recording',
   'container_exec_signal_handling',

@@ -75,8 +75,11 @@ function register(app: FastifyInstance, parts: AppParts, route: Route, method: R
         await checkProject(parts.services.database, caller, bare.project);
         if (waitsForRecovery(path)) await parts.services.control.recovered();
         // spreading would read the getter of `signal`
-        const complete = Object.defineProperty(bare, 'body', { value: await readBody(route, bare) }) as ApiRequest;
-        await sendReply(reply, await route.handle(parts.services, complete));
+        const upload = bare.headers['content-type'] === 'application/octet-stream' ? route.upload : undefined;
+        const body = upload ? undefined : await readBody(route, bare);
+        const complete = Object.defineProperty(bare, 'body', { value: body }) as ApiRequest;
+        const { services } = parts;
+        await sendReply(reply, await (upload ? upload(services, complete) : route.handle(services, complete)));
       } catch (error) {
         await sendError(parts, request, reply, error);
       }

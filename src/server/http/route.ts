@@ -80,6 +80,8 @@ export interface Route {
   readonly access: Access;
   /** schema of a JSON body, or a raw stream; absent = no body is read */
   readonly body?: JsonSchema | 'stream' | 'json-or-stream';
+  /** answers requests whose body is of type application/octet-stream, instead of `handle` and `body` */
+  readonly upload?: (services: Services, request: ApiRequest) => Promise<Reply>;
   /** path parameters may hold "/", written %2F: for image aliases, which are no file names */
   readonly slashes?: boolean;
   handle(services: Services, request: ApiRequest): Promise<Reply> | Reply;

@@ -1,4 +1,5 @@
 import type { Route, UpgradeRoute } from './route.ts';
+import { backupRoutes } from './routes/backups.ts';
 import { certificateRoutes } from './routes/certificates.ts';
 import { clusterRoutes } from './routes/cluster.ts';
 import { consoleRoutes } from './routes/console.ts';
@@ -33,6 +34,7 @@ export const routes: readonly Route[] = [
   ...instanceRoutes,
   ...instanceStateRoutes,
   ...snapshotRoutes,
+  ...backupRoutes,
   ...execRoutes,
   ...consoleRoutes,
   ...fileRoutes,

@@ -83,7 +83,7 @@ export async function decompress(file: string, scan: TarScan, signal: AbortSigna
  * GNU tar strips leading slashes, refuses "..", and makes links that point outside only after everything else, so
  * that nothing is written through them.
  */
-function tarArguments(folder: string): readonly string[] {
+export function tarArguments(folder: string): readonly string[] {
   return [
     '--extract',
     '--file=-',

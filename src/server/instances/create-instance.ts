@@ -6,6 +6,7 @@ import type { HeldLock } from '#base/keyed-lock.ts';
 import { Revert } from '#base/revert.ts';
 import { touchImage } from '#server/database/images.ts';
 import { deleteInstanceRow, insertInstance, type InstanceRecord, updateInstance } from '#server/database/instances.ts';
+import type { Transaction } from '#server/database/database.ts';
 import { insertSnapshot } from '#server/database/snapshots.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { unpackImage } from '../images/unpack.ts';
@@ -43,22 +44,31 @@ export async function beginInstance(
   project: string,
   request: InstancesPost,
 ): Promise<BegunInstance> {
+  return await beginPlanned(services, tx => planInstance(tx, project, request), request.start === true);
+}
+
+/** The same for an instance that something else than a request describes. */
+export async function beginPlanned(
+  services: InstanceServices,
+  plan: (tx: Transaction) => Promise<PlannedInstance>,
+  start = false,
+): Promise<BegunInstance> {
   let held: HeldLock | undefined;
   try {
     const { record, planned } = await services.database.write(async tx => {
-      const planned = await planInstance(tx, project, request);
+      const planned = await plan(tx);
       if (planned.origin.kind === 'image') await touchImage(tx, planned.origin.image.id, new Date().toISOString());
       return { planned, record: await insertInstance(tx, planned.row) };
     });
     // Nobody else can want this lock for long: the row is new in the very transaction before.
-    const lock = (held = await holdInstance(services.locks, project, record.name, 'create'));
-    await faultPoint(planned.origin.kind === 'copy' ? 'copy.after-row' : 'create.after-row');
+    const lock = (held = await holdInstance(services.locks, record.project, record.name, 'create'));
+    await faultPoint(`${wordOf(planned.origin)}.after-row`);
     return {
       record,
       async finish(context) {
         try {
           await fillInstance(services, record, planned, context);
-          if (request.start) await startNew(services, record, context);
+          if (start) await startNew(services, record, context);
         } finally {
           lock.release();
         }
@@ -92,7 +102,7 @@ async function fillInstance(
   { checked, origin }: PlannedInstance,
   context: ActionContext & Partial<Pick<OperationContext, 'update'>>,
 ): Promise<void> {
-  const word = origin.kind === 'copy' ? 'copy' : 'create';
+  const word = wordOf(origin);
   await using revert = new Revert(services.log);
   revert.add('inserting the row', () => services.database.write(tx => deleteInstanceRow(tx, record.id)));
   context.signal?.throwIfAborted();
@@ -109,7 +119,7 @@ async function fillInstance(
 
   context.signal?.throwIfAborted();
   await services.database.write(async tx => {
-    for (const snapshot of origin.kind === 'copy' ? origin.snapshots : [])
+    for (const snapshot of 'snapshots' in origin ? origin.snapshots : [])
       await insertSnapshot(tx, { ...snapshot, instanceId: record.id });
     await updateInstance(tx, record, { ready: true });
   });
@@ -120,6 +130,11 @@ async function fillInstance(
     context: { type: 'container', 'storage-pool': record.pool },
     ...(context.requestor && { requestor: context.requestor }),
   });
+}
+
+/** Under which its fault points stand. */
+function wordOf({ kind }: Origin): 'copy' | 'import' | 'create' {
+  return kind === 'copy' || kind === 'import' ? kind : 'create';
 }
 
 /** Makes the root volume; what a failure leaves of it is the caller's to delete. */
@@ -144,6 +159,8 @@ async function createRoot(
         }),
       );
       return;
+    case 'import':
+      return await origin.restore(pool, volume, signal);
     case 'copy': {
       const source = rootVolume(origin.instance);
       const content = origin.snapshot ? { volume: source, name: origin.snapshot.name } : source;
@@ -168,6 +185,7 @@ function planOf({ row, checked, origin }: PlannedInstance, start: boolean): Plan
   const object = `instance "${row.name}"`;
   const from = {
     none: () => 'empty',
+    import: () => 'from a backup',
     image: () => `from image ${origin.kind === 'image' ? origin.image.fingerprint.slice(0, 12) : ''}`,
     copy: () =>
       origin.kind === 'copy'

@@ -4,6 +4,7 @@ import { faultPoint } from '#base/fault-point.ts';
 import { deleteInstanceRow, getInstance, type InstanceRecord, updateInstance } from '#server/database/instances.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { containerId } from '../paths.ts';
+import { deleteBackupFolder } from './backup-folder.ts';
 import { expandInstance } from './check-instance.ts';
 import { instanceKeys } from './config-keys.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
@@ -53,6 +54,7 @@ export async function deleteHeld(
   await pool.deleteVolume(rootVolume(record));
   await faultPoint('delete.after-volume');
   await unlinkRoot(services, record);
+  await deleteBackupFolder(services.paths, containerId(record.project, record.name));
   await services.runtime.forget(containerId(record.project, record.name));
   await faultPoint('delete.after-link');
   await services.database.write(tx => deleteInstanceRow(tx, record.id));

@@ -5,7 +5,9 @@ import type { InstancesPost } from '#api/instance.ts';
 import { instanceNameProblem } from '#base/names.ts';
 import type { Reader } from '#server/database/database.ts';
 import { findInstance, getInstance, type InstanceRecord, type NewInstance } from '#server/database/instances.ts';
-import { getSnapshot, listSnapshotRows, type SnapshotRecord } from '#server/database/snapshots.ts';
+import { getSnapshot, listSnapshotRows, type NewSnapshot, type SnapshotRecord } from '#server/database/snapshots.ts';
+import type { Volume } from '#storage/driver.ts';
+import type { Pool } from '#storage/pool.ts';
 import { missingVolatile } from '../devices/devices.ts';
 import { type ImageRecord, resolveImage } from '../images/resolve-image.ts';
 import { checkInstance, type CheckedInstance } from './check-instance.ts';
@@ -24,6 +26,13 @@ export type Origin =
       readonly snapshot: SnapshotRecord | undefined;
       /** snapshots that come along, oldest first */
       readonly snapshots: readonly SnapshotRecord[];
+    }
+  | {
+      readonly kind: 'import';
+      /** snapshots that the content has, oldest first */
+      readonly snapshots: readonly Omit<NewSnapshot, 'instanceId'>[];
+      /** Makes the root volume with its snapshots; what a failure leaves of it is deleted. */
+      readonly restore: (pool: Pool, volume: Volume, signal?: AbortSignal) => Promise<void>;
     };
 
 export interface PlannedInstance {
@@ -155,8 +164,12 @@ function templateOf(origin: Origin): Template {
   };
 }
 
-/** Volatile values of one instance: never those of the instance it was copied from. */
-async function newVolatile(reader: Reader, { config, devices }: CheckedInstance): Promise<ConfigMap> {
+/** Volatile values of one instance, with those that it brings along: never those of one it was copied from. */
+export async function newVolatile(
+  reader: Reader,
+  { config, devices }: CheckedInstance,
+  kept: ConfigMap = {},
+): Promise<ConfigMap> {
   const uuid = randomUUID();
   return {
     'volatile.uuid': uuid,
@@ -164,7 +177,8 @@ async function newVolatile(reader: Reader, { config, devices }: CheckedInstance)
     'volatile.cloud-init.instance-id': randomUUID(),
     'volatile.last_state.power': 'STOPPED',
     ...idmapVolatile(idmapOf(config, await isolatedRanges(reader))),
-    ...missingVolatile(devices, {}),
+    ...missingVolatile(devices, kept),
+    ...kept,
   };
 }
 
@@ -183,7 +197,7 @@ const architectures: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The architecture to run; throws "invalid-argument" for one that this host cannot. */
-function architectureOf(wanted: string): string {
+export function architectureOf(wanted: string): string {
   const known = architectures[process.arch] ?? [process.arch];
   if (wanted === '') return known[0] ?? '';
   if (known.includes(wanted)) return wanted;

@@ -11,6 +11,7 @@ import {
 } from '#server/database/instances.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { containerId } from '../paths.ts';
+import { renameBackupFolder } from './backup-folder.ts';
 import { cloudInitId } from './cloud-init-id.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { linkRoot, rootPool, rootVolume, unlinkRoot } from './root-volume.ts';
@@ -61,6 +62,7 @@ export async function finishRename(services: InstanceServices, record: InstanceR
   await faultPoint('rename.after-volume');
   await unlinkRoot(services, record);
   await linkRoot(services, renamed);
+  await renameBackupFolder(services.paths, containerId(project, name), containerId(project, newName));
   await services.runtime.rename(containerId(project, name), containerId(project, newName));
   await services.database.write(async tx => {
     await updateInstance(tx, record, { name: newName });

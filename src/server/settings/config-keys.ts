@@ -44,7 +44,15 @@ export const serverKeys = defineKeys({
     summary: 'Minutes that running operations get to end when the daemon is shut down',
   },
   'core.trust_password': { type: 'string', summary: 'Password that lets a new client add its certificate' },
-  'backups.compression_algorithm': notYet('Compression of backups'),
+  'backups.compression_algorithm': {
+    type: 'string',
+    summary: 'Compression of backups: bzip2, gzip, pigz, xz, zstd or none',
+    default: 'gzip',
+    check: value =>
+      /^(?:none|(?:bzip2|gzip|pigz|xz|zstd)(?: -(?:e|1?[0-9]))?)$/.test(value)
+        ? undefined
+        : `Invalid compression algorithm ${JSON.stringify(value.split(' ')[0])}`,
+  },
   'images.auto_update_cached': {
     type: 'boolean',
     summary: 'Keep images that were fetched for an instance up to date',

@@ -19,6 +19,7 @@ import { changeInstance, planChange, type UpdateRequest, writableInstance } from
 import type { Services } from '#server/services.ts';
 import { assertEtag } from '../../etag.ts';
 import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
+import { importBackup } from './backups.ts';
 import { instancePost, instancePut, instancesPost, instancesPut } from './instance-schemas.ts';
 import { addressOf, nameOf } from './image-create.ts';
 import { instanceOperation, wantsPlan } from './instance-operation.ts';
@@ -26,7 +27,14 @@ import { changeAllStates } from './instance-state.ts';
 
 export const instanceRoutes: readonly Route[] = [
   { method: 'GET', path: '/1.0/instances', access: 'project', handle: list },
-  { method: 'POST', path: '/1.0/instances', access: 'project', body: instancesPost, handle: create },
+  {
+    method: 'POST',
+    path: '/1.0/instances',
+    access: 'project',
+    body: instancesPost,
+    upload: importBackup,
+    handle: create,
+  },
   { method: 'PUT', path: '/1.0/instances', access: 'project', body: instancesPut, handle: putAll },
   { method: 'GET', path: '/1.0/instances/:name', access: 'project', handle: read },
   { method: 'PUT', path: '/1.0/instances/:name', access: 'project', body: instancePut, handle: put },
