@@ -1,5 +1,6 @@
 import { ApiError } from '#api/error.ts';
 import { findImage, moveImageUse, type ImageRecord, listImages } from '../database/images.ts';
+import { emitLifecycle } from '../events/event-bus.ts';
 import type { Services } from '../services.ts';
 import { deleteImage } from './delete-image.ts';
 import { fetchImage, lookUp, plainSettings, type DownloadContext, type DownloadServices } from './download-image.ts';
@@ -36,6 +37,11 @@ export async function refreshImage(services: Uses, image: ImageRecord, context: 
     return current;
   });
   if (replaced) await deleteImage(services, replaced, context);
+  const { requestor } = context;
+  emitLifecycle(services.events, 'image-refreshed', `/1.0/images/${newer.fingerprint}`, {
+    project,
+    ...(requestor && { requestor }),
+  });
   return true;
 }
 

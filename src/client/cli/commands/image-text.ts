@@ -65,6 +65,14 @@ export function renderImageInfo(image: Image): string {
     ...image.aliases.map(alias => `    - ${alias.description ? `${alias.name} (${alias.description})` : alias.name}`),
     `Cached: ${image.cached ? 'yes' : 'no'}`,
     `Auto update: ${image.auto_update ? 'enabled' : 'disabled'}`,
+    ...(image.update_source
+      ? [
+          'Source:',
+          `    Server: ${image.update_source.server}`,
+          `    Protocol: ${image.update_source.protocol}`,
+          `    Alias: ${image.update_source.alias}`,
+        ]
+      : []),
     ...(image.profiles.length > 0
       ? ['Profiles:', ...image.profiles.map(profile => `    - ${profile}`)]
       : ['Profiles: []']),

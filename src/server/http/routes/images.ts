@@ -1,6 +1,7 @@
 import type { ImagePut } from '#api/image.ts';
 import { notFound } from '#api/error.ts';
 import { imageProjectOf, imageToApi, listImages, type ImageRecord } from '../../database/images.ts';
+import { emitLifecycle } from '../../events/event-bus.ts';
 import { deleteImage } from '../../images/delete-image.ts';
 import { exportImage } from '../../images/export-image.ts';
 import { filterImages } from '../../images/filter-images.ts';
@@ -100,6 +101,7 @@ async function download(services: Services, request: ApiRequest): Promise<Reply>
   const token = findImageToken(services, image.fingerprint, request.query['secret'] ?? '');
   if (token && request.method === 'GET') spendImageToken(services, token);
   const { headers, body } = await exportImage(services.paths, image);
+  if (request.method === 'GET') tell(services, 'image-retrieved', image, request);
   return { kind: 'raw', headers, body };
 }
 
@@ -141,7 +143,14 @@ async function refresh(services: Services, request: ApiRequest): Promise<Reply> 
 
 async function makeSecret(services: Services, request: ApiRequest): Promise<Reply> {
   const image = await visibleImage(services, request);
-  return accepted(issueImageToken(services, image, request.caller.requestor));
+  const token = issueImageToken(services, image, request.caller.requestor);
+  tell(services, 'image-secret-created', image, request);
+  return accepted(token);
+}
+
+function tell({ events }: Services, action: string, image: ImageRecord, { caller }: ApiRequest): void {
+  const { project, fingerprint } = image;
+  emitLifecycle(events, action, imagePath(fingerprint), { project, requestor: caller.requestor });
 }
 
 /** The image of the request, if its sender may know of it: all that a secret opens, and public ones. */
