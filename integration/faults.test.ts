@@ -47,24 +47,29 @@ async function expectWhole(): Promise<void> {
 }
 
 describe('the daemon is killed', () => {
-  test.each(faultPoints.map(point => [point] as const))('at %s', async point => {
-    const operation = point.split('.')[0] ?? '';
-    const trigger = triggers[operation];
-    expect(trigger, `no trigger for ${operation}`).toBeDefined();
-    await daemon.must('launch', 'tiny', 'bystander');
-    await prepare(operation);
-    const before = (await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid as number;
-    await daemon.terminate();
-    await daemon.start({ LXD_LIKE_FAULT: `${point}:kill` });
-    await daemon.cli(trigger ?? []);
-    const died = await Promise.race([daemon.ended().then(() => true), sleep(5000, false)]);
-    expect(died, 'the daemon never came to this point').toBe(true);
-    await daemon.start();
-    expect((await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid).toBe(before);
-    await expectWhole();
-    await daemon.must('delete', 'bystander', '--force');
-    const uploads = readdirSync(path.join(daemon.directory, 'backups')).filter(name => name.startsWith('lxd_backup_'));
-    expect(uploads).toEqual([]);
-    expect((await daemon.request('GET', '/1.0/instances')).json?.metadata).toEqual([]);
-  });
+  test.each(faultPoints.filter(point => !point.startsWith('volume-')).map(point => [point] as const))(
+    'at %s',
+    async point => {
+      const operation = point.split('.')[0] ?? '';
+      const trigger = triggers[operation];
+      expect(trigger, `no trigger for ${operation}`).toBeDefined();
+      await daemon.must('launch', 'tiny', 'bystander');
+      await prepare(operation);
+      const before = (await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid as number;
+      await daemon.terminate();
+      await daemon.start({ LXD_LIKE_FAULT: `${point}:kill` });
+      await daemon.cli(trigger ?? []);
+      const died = await Promise.race([daemon.ended().then(() => true), sleep(5000, false)]);
+      expect(died, 'the daemon never came to this point').toBe(true);
+      await daemon.start();
+      expect((await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid).toBe(before);
+      await expectWhole();
+      await daemon.must('delete', 'bystander', '--force');
+      const uploads = readdirSync(path.join(daemon.directory, 'backups')).filter(name =>
+        name.startsWith('lxd_backup_'),
+      );
+      expect(uploads).toEqual([]);
+      expect((await daemon.request('GET', '/1.0/instances')).json?.metadata).toEqual([]);
+    },
+  );
 });

@@ -41,3 +41,52 @@ export interface StorageVolume {
   readonly project: string;
   readonly used_by: readonly string[];
 }
+
+/** POST /1.0/storage-pools/{pool}/volumes[/{type}] */
+export interface StorageVolumesPost {
+  readonly name: string;
+  readonly type?: string;
+  readonly content_type?: string;
+  readonly description?: string;
+  readonly config?: ConfigMap;
+  readonly source?: {
+    /** "" for an empty volume, "copy", "migration" */
+    readonly type?: string;
+    /** VOLUME or VOLUME/SNAPSHOT */
+    readonly name?: string;
+    readonly pool?: string;
+    readonly project?: string;
+    readonly volume_only?: boolean;
+    readonly refresh?: boolean;
+  };
+}
+
+/** POST /1.0/storage-pools/{pool}/volumes/{type}/{name}: rename, or move to another pool or project */
+export interface StorageVolumePost {
+  readonly name: string;
+  readonly pool?: string;
+  readonly project?: string;
+  readonly migration?: boolean;
+}
+
+export interface StorageVolumePut {
+  readonly description?: string;
+  readonly config?: ConfigMap;
+  /** name of a snapshot to restore; every other member is then ignored */
+  readonly restore?: string;
+}
+
+/** GET …/volumes/{type}/{name}/snapshots/{snapshot} */
+export interface StorageVolumeSnapshot {
+  readonly name: string;
+  readonly description: string;
+  readonly content_type: 'filesystem';
+  readonly created_at: string;
+  readonly expires_at: string;
+  readonly config: ConfigMap;
+}
+
+/** GET …/volumes/{type}/{name}/state; bytes */
+export interface StorageVolumeState {
+  readonly usage: { readonly used: number; readonly total: number };
+}

@@ -34,6 +34,19 @@ export const faultPoints = [
   'delete.after-mark',
   'delete.after-volume',
   'delete.after-link',
+  'volume-create.after-row',
+  'volume-create.after-volume',
+  'volume-create.after-ready',
+  'volume-delete.after-mark',
+  'volume-delete.after-volume',
+  'volume-rename.after-mark',
+  'volume-rename.after-volume',
+  'volume-move.after-volume',
+  'volume-move.after-write',
+  'volume-refresh.after-mark',
+  'volume-refresh.after-volume',
+  'volume-snapshot.after-row',
+  'volume-snapshot.after-volume',
 ] as const;
 export type FaultPoint = (typeof faultPoints)[number];
 

@@ -14,6 +14,7 @@ import { startNetworks } from './networks/start-networks.ts';
 import { stopNetworks } from './networks/stop-networks.ts';
 import { MountedPools } from './pools/mounted-pools.ts';
 import { recoverPools } from './pools/recover-pools.ts';
+import { recoverVolumes } from './volumes/recover-volumes.ts';
 import { LxcRuntime } from './runtime/lxc-runtime.ts';
 
 const imageUpkeep = new ImageUpkeep();
@@ -32,6 +33,7 @@ export const equipment: Equipment = {
   recoverySteps: [
     { what: 'removing half-made storage pools', run: recoverPools },
     { what: 'mounting the storage pools', run: ({ pools }) => pools.start() },
+    { what: 'putting storage volumes right', run: recoverVolumes },
     { what: 'removing half-made images', run: recoverImages },
     { what: 'removing half-made backups', run: recoverBackups },
     { what: 'starting the networks', run: startNetworks },

@@ -74,3 +74,8 @@ export class StatePaths {
 export function containerId(project: string, name: string): string {
   return project === 'default' ? name : `${project}_${name}`;
 }
+
+/** Name of a custom volume in its pool: PROJECT_VOLUME, in every project. */
+export function customVolumeName(project: string, name: string): string {
+  return `${project}_${name}`;
+}

@@ -1,13 +1,39 @@
-import { defineKeys } from '#base/config-schema.ts';
+import { ageProblem } from '#base/age.ts';
+import { defineKeys, type KeyRule } from '#base/config-schema.ts';
+import { scheduleProblem } from '#base/schedule.ts';
+import { patternProblem } from '#base/snapshot-name.ts';
 
-/** Keys of custom volumes; a pool sets their defaults with the prefix "volume.". */
-export const volumeKeys = defineKeys({
+/** Keys of custom volumes that a pool sets defaults of with the prefix "volume.". */
+const defaultableKeys = defineKeys({
   size: { type: 'size', summary: 'Quota of the volume' },
-  'security.shifted': { type: 'boolean', default: 'false', summary: 'Shift ids so that several instances share it' },
-  'security.unmapped': { type: 'boolean', default: 'false', summary: 'Keep ids as they are on disk' },
-  'snapshots.expiry': { type: 'string', summary: 'When snapshots expire, such as "1M 2H 3d 4w 5m 6y"' },
-  'snapshots.schedule': { type: 'string', summary: 'When to take snapshots: cron expression or @daily and the like' },
-  'snapshots.pattern': { type: 'string', summary: 'Names of snapshots that are taken by schedule' },
+  'security.shifted': { type: 'boolean', default: 'false', summary: 'Let instances with different ids share it' },
+  'security.unmapped': { type: 'boolean', default: 'false', summary: 'Show ids as they are on disk, unmapped' },
+  'snapshots.expiry': {
+    type: 'string',
+    summary: 'When snapshots expire, such as "1M 2H 3d 4w 5m 6y"',
+    check: ageProblem,
+  },
+  'snapshots.schedule': {
+    type: 'string',
+    summary: 'When to take snapshots: cron expressions or @daily and the like',
+    check: scheduleProblem,
+  },
+  'snapshots.pattern': {
+    type: 'string',
+    default: 'snap%d',
+    summary: 'Names of snapshots that nobody names',
+    check: patternProblem,
+  },
+});
+
+/** Keys of custom volumes. */
+export const volumeKeys = defineKeys({
+  ...defaultableKeys,
+  'volatile.idmap.last': { type: 'string', internal: true, summary: 'Ids that the files have on disk' },
+  'volatile.idmap.next': { type: 'string', internal: true, summary: 'Ids of the instances that use it' },
+  'volatile.rename.to': { type: 'string', internal: true, summary: 'Kept while the volume is being renamed' },
+  'volatile.refresh.from': { type: 'string', internal: true, summary: 'Kept while the volume is being refreshed' },
+  'user.*': { type: 'text', summary: "Users' own keys" },
 });
 
 /** Keys of every pool, whatever its driver. */
@@ -16,12 +42,9 @@ export const poolKeys = defineKeys({
   'rsync.compression': { type: 'boolean', default: 'true', summary: 'Compress what rsync sends' },
   'volatile.initial_source': { type: 'string', internal: true, summary: 'Source as it was given at creation' },
   'user.*': { type: 'text', summary: "Users' own keys" },
-  ...Object.fromEntries(Object.entries(volumeKeys).map(([key, rule]) => [`volume.${key}`, withoutDefault(rule)])),
+  ...Object.fromEntries(Object.entries(defaultableKeys).map(([key, rule]) => [`volume.${key}`, withoutDefault(rule)])),
 });
 
-function withoutDefault(rule: (typeof volumeKeys)[keyof typeof volumeKeys]): {
-  readonly type: 'size' | 'boolean' | 'string';
-  readonly summary: string;
-} {
-  return { type: rule.type, summary: `Default of new volumes: ${rule.summary}` };
+function withoutDefault({ default: _unset, ...rule }: KeyRule): KeyRule {
+  return { ...rule, summary: `Default of new volumes: ${rule.summary}` };
 }

@@ -11,6 +11,9 @@ export type { FillVolume, Snapshot, Usage, Volume };
 /** Prefix of image volumes that are being filled; fingerprints are hexadecimal, so none looks like that. */
 const filling = 'filling-';
 
+/** Snapshot that holds new content until it replaces the old; users' names have no white space. */
+const refreshedHead = 'refreshed head';
+
 /**
  * A pool that is in use: a driver's verbs with a lock per volume, mount counts, and image volumes that are unpacked
  * once and then cloned. Errors are those of the driver; what is mounted cannot be deleted, renamed or restored
@@ -87,6 +90,38 @@ export class Pool {
       await this.#copySnapshot({ pool: source.pool, snapshot: { volume: origin, name } }, snapshot, options.signal);
     }
     revert.commit();
+  }
+
+  /**
+   * Brings `target` in line with another volume: deletes its snapshots `gone`, copies `missing` ones, oldest first, then
+   * replaces its content. The old content stays until the new one is whole.
+   */
+  async refreshVolume(
+    source: { readonly pool: Pool; readonly content: Volume | Snapshot },
+    target: Volume,
+    options: { readonly gone: readonly string[]; readonly missing: readonly string[]; readonly signal?: AbortSignal },
+  ): Promise<void> {
+    const { gone, missing, signal } = options;
+    const origin = volumeOf(source.content);
+    using _locks = await holdBoth([source.pool, origin], [this, target], 'refresh');
+    this.#assertUnused(target, 'refresh');
+    for (const name of gone) await this.driver.deleteSnapshot({ volume: target, name });
+    for (const name of missing) {
+      signal?.throwIfAborted();
+      const from = { pool: source.pool, snapshot: { volume: origin, name } };
+      await this.#copySnapshot(from, { volume: target, name }, signal);
+    }
+    const head = { volume: target, name: refreshedHead };
+    await this.driver.deleteSnapshot(head);
+    await this.#snapshotOther(source, head, signal);
+    await this.driver.restoreSnapshot(head);
+    await this.driver.deleteSnapshot(head);
+  }
+
+  /** Removes what a refresh that was interrupted has left of a volume, its target or its source. */
+  async cleanRefresh(volume: Volume): Promise<void> {
+    using _lock = await this.#hold(volume, 'clean up');
+    if (await this.driver.hasVolume(volume)) await this.driver.deleteSnapshot({ volume, name: refreshedHead });
   }
 
   /** Makes `target` with the content of a volume or snapshot of this pool. */
@@ -259,6 +294,25 @@ export class Pool {
     await source.pool.#reading(source.content, from => copyTree(from, folder, signal));
     await this.driver.unmountVolume(target);
     revert.commit();
+  }
+
+  /** Makes a snapshot with the content of a volume or snapshot of any pool. */
+  async #snapshotOther(
+    { pool, content }: { readonly pool: Pool; readonly content: Volume | Snapshot },
+    target: Snapshot,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (isSnapshot(content)) return await this.#copySnapshot({ pool, snapshot: content }, target, signal);
+    if (pool !== this)
+      return await this.driver.fillSnapshot(target, folder =>
+        pool.#reading(content, from => copyTree(from, folder, signal)),
+      );
+    const passing = { volume: content, name: refreshedHead };
+    await this.driver.deleteSnapshot(passing);
+    await using revert = new Revert(this.#log);
+    revert.add('snapshotting the source', () => this.driver.deleteSnapshot(passing));
+    await this.driver.createSnapshot(passing);
+    await this.driver.cloneSnapshot(passing, target);
   }
 
   async #copySnapshot(

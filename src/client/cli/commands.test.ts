@@ -46,7 +46,7 @@ test('no two commands share a path, and no option name is given twice', () => {
 });
 
 test('help knows groups, aliases of commands and what is near an unknown word', async () => {
-  expect(await helpFor(['storage', 'volume'])).toContain('Show storage volumes');
+  expect(await helpFor(['storage', 'volume'])).toContain('Restore storage volume snapshots');
   expect(await helpFor(['profile', 'ls'])).toContain('lxd-like profile list');
   await expect(helpFor(['lisst'])).rejects.toThrow('did you mean "list"');
   expect(suggestion('zzzz', ['list'])).toBe('');

@@ -4,24 +4,13 @@ import type {
   StoragePoolResources,
   StoragePoolsPost,
   StorageVolume,
+  StorageVolumePut,
+  StorageVolumeSnapshot,
+  StorageVolumesPost,
+  StorageVolumeState,
 } from '#api/storage.ts';
-import type { ConfigMap } from '#api/common.ts';
 import type { Transport } from '../transport.ts';
 import { Collection } from './collection.ts';
-
-export interface StorageVolumePut {
-  readonly config?: ConfigMap;
-  readonly description?: string;
-  /** restore this snapshot; every other member is then ignored */
-  readonly restore?: string;
-}
-
-export interface StorageVolumesPost extends StorageVolumePut {
-  readonly name: string;
-  readonly type?: string;
-  readonly content_type?: string;
-  readonly source?: Readonly<Record<string, unknown>>;
-}
 
 export class StoragePools extends Collection<StoragePool, StoragePoolsPost, StoragePoolPut> {
   constructor(transport: Transport) {
@@ -38,5 +27,14 @@ export class StoragePools extends Collection<StoragePool, StoragePoolsPost, Stor
 
   volumes(pool: string, type: string): Collection<StorageVolume, StorageVolumesPost, StorageVolumePut> {
     return new Collection(this.transport, `${this.path(pool)}/volumes/${type}`);
+  }
+
+  volumeSnapshots(pool: string, type: string, volume: string): Collection<StorageVolumeSnapshot> {
+    return new Collection(this.transport, `${this.volumes(pool, type).path(volume)}/snapshots`);
+  }
+
+  async volumeState(pool: string, type: string, volume: string): Promise<StorageVolumeState> {
+    const path = `${this.volumes(pool, type).path(volume)}/state`;
+    return (await this.transport.call<StorageVolumeState>('GET', path)).metadata;
   }
 }

@@ -35,6 +35,10 @@ export const profileDevices: DeviceTable = {
 };
 export const poolConfig: ConfigTable = { table: 'storage_pools_config', owner: 'storage_pool_id' };
 export const volumeConfig: ConfigTable = { table: 'storage_volumes_config', owner: 'storage_volume_id' };
+export const volumeSnapshotConfig: ConfigTable = {
+  table: 'storage_volumes_snapshots_config',
+  owner: 'storage_volume_snapshot_id',
+};
 export const networkConfig: ConfigTable = { table: 'networks_config', owner: 'network_id' };
 export const networkAclConfig: ConfigTable = { table: 'networks_acls_config', owner: 'network_acl_id' };
 export const networkForwardConfig: ConfigTable = { table: 'networks_forwards_config', owner: 'network_forward_id' };

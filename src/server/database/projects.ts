@@ -16,8 +16,8 @@ SELECT project_id AS id, '/1.0/instances/' || name AS url FROM instances
 UNION ALL SELECT project_id, '/1.0/images/' || fingerprint FROM images
 UNION ALL SELECT project_id, '/1.0/networks/' || name FROM networks
 UNION ALL SELECT project_id, '/1.0/profiles/' || name FROM profiles
-UNION ALL SELECT v.project_id, '/1.0/storage-pools/' || p.name || '/volumes/' || v.type || '/' || v.name
-  FROM storage_volumes v JOIN storage_pools p ON p.id = v.storage_pool_id WHERE v.type = 'custom'
+UNION ALL SELECT v.project_id, '/1.0/storage-pools/' || p.name || '/volumes/custom/' || v.name
+  FROM storage_volumes v JOIN storage_pools p ON p.id = v.storage_pool_id WHERE v.type = 2
 ORDER BY url`;
 
 export async function listProjects(reader: Reader): Promise<readonly Project[]> {

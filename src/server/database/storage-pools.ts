@@ -73,7 +73,7 @@ UNION SELECT c.value, 'profiles', f.name, p.name
   WHERE c.key = 'pool'
 UNION SELECT s.name, 'volumes', v.name, p.name
   FROM storage_volumes v JOIN storage_pools s ON s.id = v.storage_pool_id JOIN projects p ON p.id = v.project_id
-  WHERE v.type = 'custom'
+  WHERE v.type = 2
 ORDER BY kind, project, name`;
 
 /** URLs by pool of what uses it; image volumes, which are made anew when they are needed, do not count. */

@@ -7,13 +7,17 @@ import type { ContainerMount, ContainerNic } from '../runtime/runtime.ts';
 export interface DeviceFacts {
   readonly networks: ReadonlyMap<string, { readonly type: string; readonly config: ConfigMap }>;
   readonly pools: ReadonlySet<string>;
+  /** custom volumes that the project sees, as POOL/VOLUME; absent for profiles, whose volumes may come later */
+  readonly volumes?: ReadonlySet<string>;
 }
 
 /** A device of one instance that is about to be used. */
 export interface DeviceContext {
-  readonly services: Pick<Services, 'networks' | 'log'>;
+  readonly services: Pick<Services, 'database' | 'networks' | 'pools' | 'log'>;
   /** containerId of the instance, e.g. "c1" */
   readonly instance: string;
+  /** project of the instance */
+  readonly project: string;
   /** name of the instance, to publish in DNS */
   readonly hostName: string;
   readonly name: string;

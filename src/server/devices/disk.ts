@@ -11,11 +11,12 @@ import {
   nothing,
   type RuntimePart,
 } from './device.ts';
+import { startVolume, stopVolume, volumeProblem } from './disk-volume.ts';
 
 const keys = defineKeys({
   path: { type: 'string', summary: 'Where it is mounted in the instance; "/" is the root disk', check: pathProblem },
-  pool: { type: 'string', summary: 'Storage pool of the root disk' },
-  source: { type: 'string', summary: 'File or folder of the host', check: pathProblem },
+  pool: { type: 'string', summary: 'Storage pool of the root disk or of the volume' },
+  source: { type: 'string', summary: 'File or folder of the host, or a custom volume of the pool' },
   size: { type: 'size', summary: 'Most bytes of the root disk' },
   readonly: { type: 'boolean', default: 'false', summary: 'Mount without the right to write' },
   recursive: { type: 'boolean', default: 'false', summary: 'Bring what is mounted below the source too' },
@@ -25,17 +26,21 @@ const keys = defineKeys({
   'boot.priority': { type: 'integer', summary: 'Order of boot disks; without effect on containers' },
 });
 
-/** The root disk of an instance, or a file or folder of the host. */
+/** The root disk of an instance, a custom volume of a pool, or a file or folder of the host. */
 export const disk: DeviceType = {
   type: 'disk',
   keys,
   problem(options: DeviceMap, facts: DeviceFacts): DeviceProblem | undefined {
     const target = options['path'] ?? '';
+    const isVolume = options['pool'] && options['source'];
+    if (isVolume && path.posix.normalize(target) !== '/') return volumeProblem(options, facts);
     if (target === '') return { key: 'path', reason: 'is required' };
     return path.posix.normalize(target) === '/' ? rootProblem(options, facts) : hostProblem(options);
   },
-  async start({ name, options }: DeviceContext): Promise<RuntimePart> {
+  async start(context: DeviceContext): Promise<RuntimePart> {
+    const { name, options } = context;
     if (options['path'] === '/') return nothing;
+    if (options['pool']) return { nics: [], mounts: [await startVolume(context)] };
     const source = options['source'] ?? '';
     const required = effectiveBoolean(keys, options, 'required') && !effectiveBoolean(keys, options, 'optional');
     const entry = await stat(source).catch(() => undefined);
@@ -60,7 +65,9 @@ export const disk: DeviceType = {
       ],
     };
   },
-  async stop(): Promise<void> {},
+  async stop(context: DeviceContext): Promise<void> {
+    if (context.options['path'] !== '/' && context.options['pool']) await stopVolume(context);
+  },
 };
 
 function rootProblem(options: DeviceMap, facts: DeviceFacts): DeviceProblem | undefined {
@@ -75,9 +82,11 @@ function rootProblem(options: DeviceMap, facts: DeviceFacts): DeviceProblem | un
 }
 
 function hostProblem(options: DeviceMap): DeviceProblem | undefined {
-  if (options['pool']) return { key: 'pool', reason: 'is for the root disk only' };
+  if (options['pool']) return { key: 'source', reason: 'is required: the name of a volume of the pool' };
   if (options['size']) return { key: 'size', reason: 'is for the root disk only' };
   if (!options['source']) return { key: 'source', reason: 'is required' };
+  const problem = pathProblem(options['source']);
+  if (problem !== undefined) return { key: 'source', reason: problem };
   if (options['required'] && options['optional']) return { key: 'optional', reason: 'cannot be set with "required"' };
   return undefined;
 }

@@ -22,6 +22,8 @@ import { serverRoutes } from './routes/server.ts';
 import { sftpUpgrades } from './routes/sftp.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { storagePoolRoutes } from './routes/storage-pools.ts';
+import { storageVolumeRoutes } from './routes/storage-volumes.ts';
+import { volumeSnapshotRoutes } from './routes/volume-snapshots.ts';
 import { warningRoutes } from './routes/warnings.ts';
 
 /** All routes: a resource is added by its import above and a line below. */
@@ -46,6 +48,8 @@ export const routes: readonly Route[] = [
   ...projectRoutes,
   ...resourceRoutes,
   ...storagePoolRoutes,
+  ...storageVolumeRoutes,
+  ...volumeSnapshotRoutes,
   ...warningRoutes,
   ...internalRoutes,
 ];

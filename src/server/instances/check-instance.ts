@@ -4,6 +4,7 @@ import { hasControlCharacters } from '#base/names.ts';
 import { loadConfigs, networkConfig } from '#server/database/config-rows.ts';
 import type { Reader } from '#server/database/database.ts';
 import { findProfile, type ProfileRecord } from '#server/database/profiles.ts';
+import { volumeProject } from '#server/database/volume-users.ts';
 import type { DeviceFacts } from '../devices/device.ts';
 import { checkDevices, checkExpandedDevices } from '../devices/devices.ts';
 import { checkConfig } from './config-keys.ts';
@@ -41,7 +42,7 @@ export async function checkInstance(reader: Reader, local: Local): Promise<Check
   const expanded = expand(profiles, local);
   checkConfig(expanded.config);
   checkTogether(expanded.config);
-  checkExpandedDevices(expanded.devices, await loadDeviceFacts(reader));
+  checkExpandedDevices(expanded.devices, await loadDeviceFacts(reader, local.project));
   const root = rootDevice(expanded.devices);
   if (!root) {
     const message = `Instance "${local.name}" has no root disk: add a disk device with path "/" and a pool, for example to profile "default"`;
@@ -72,14 +73,25 @@ export async function expandInstance(
   );
 }
 
-export async function loadDeviceFacts(reader: Reader): Promise<DeviceFacts> {
+/** Facts for devices of an instance in a project; without one, those for devices of a profile. */
+export async function loadDeviceFacts(reader: Reader, project?: string): Promise<DeviceFacts> {
   const pools = await reader.all<{ name: string }>('SELECT name FROM storage_pools WHERE ready = 1');
   const networks = await reader.all<{ id: number; name: string; type: string }>('SELECT id, name, type FROM networks');
   const configs = networks.length === 0 ? new Map<number, ConfigMap>() : await loadConfigs(reader, networkConfig);
   return {
+    ...(project !== undefined && { volumes: await loadVolumes(reader, project) }),
     pools: new Set(pools.map(pool => pool.name)),
     networks: new Map(networks.map(({ id, name, type }) => [name, { type, config: configs.get(id) ?? {} }])),
   };
+}
+
+async function loadVolumes(reader: Reader, project: string): Promise<ReadonlySet<string>> {
+  const rows = await reader.all<{ volume: string }>(
+    `SELECT s.name || '/' || v.name AS volume FROM storage_volumes v JOIN storage_pools s ON s.id = v.storage_pool_id
+     JOIN projects p ON p.id = v.project_id WHERE v.type = 2 AND v.ready = 1 AND p.name = ?`,
+    [await volumeProject(reader, project)],
+  );
+  return new Set(rows.map(({ volume }) => volume));
 }
 
 async function loadProfiles(reader: Reader, project: string, names: readonly string[]): Promise<ProfileRecord[]> {

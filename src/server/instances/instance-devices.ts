@@ -7,7 +7,7 @@ import { deviceType, volatileOf } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
 import type { InstanceServices } from './instance-services.ts';
 
-type Uses = Pick<InstanceServices, 'networks' | 'runtime' | 'log'>;
+type Uses = Pick<InstanceServices, 'database' | 'networks' | 'pools' | 'runtime' | 'log'>;
 type Owner = Pick<InstanceRecord, 'project' | 'name'>;
 
 /** Starts devices in order of their names; what they add goes into the container's spec. */
@@ -143,6 +143,7 @@ function contextOf(
   return {
     services,
     instance: containerId(owner.project, owner.name),
+    project: owner.project,
     hostName: owner.name,
     name,
     options,

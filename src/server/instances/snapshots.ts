@@ -4,6 +4,7 @@ import type { InstanceSnapshotsPost } from '#api/instance.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { snapshotNameProblem } from '#base/names.ts';
 import { Revert } from '#base/revert.ts';
+import { nextSnapshotName } from '#base/snapshot-name.ts';
 import type { Reader } from '#server/database/database.ts';
 import { getInstance, type InstanceRecord, listInstanceRows } from '#server/database/instances.ts';
 import {
@@ -47,7 +48,7 @@ export async function createSnapshot(
     assertAllowed(instance, record.ready, services.runtime.status(containerId(project, instance)), 'snapshot');
     const { config } = await expandInstance(tx, record);
     const name =
-      request.name || nextName(config['snapshots.pattern'] ?? 'snap%d', await listSnapshotNames(tx, record.id));
+      request.name || nextSnapshotName(config['snapshots.pattern'] ?? '', await listSnapshotNames(tx, record.id), now);
     checkSnapshotName(name);
     const expiresAt = request.expires_at ?? expiryTime(config['snapshots.expiry'], now);
     const id = await insertSnapshot(tx, {
@@ -202,18 +203,6 @@ function snapshotOf(record: InstanceRecord): Omit<SnapshotRecord, 'id' | 'name' 
   const { architecture, ephemeral, profiles, config, devices, lastUsedAt } = record;
   const state = { instanceId: record.id, architecture, ephemeral, profiles, config, devices, lastUsedAt };
   return { ...state, description: '', stateful: false, ready: false };
-}
-
-/** The pattern with the number after the highest that is taken. */
-export function nextName(pattern: string, taken: readonly string[]): string {
-  const [head = '', tail = ''] = pattern.includes('%d') ? pattern.split('%d') : [`${pattern}-`, ''];
-  if (!pattern.includes('%d') && !taken.includes(pattern)) return pattern;
-  const numbers = taken.flatMap(name => {
-    const middle =
-      name.startsWith(head) && name.endsWith(tail) ? name.slice(head.length, name.length - tail.length) : '';
-    return /^\d{1,9}$/.test(middle) ? [Number(middle)] : [];
-  });
-  return `${head}${String(Math.max(-1, ...numbers) + 1)}${tail}`;
 }
 
 function checkSnapshotName(name: string): void {

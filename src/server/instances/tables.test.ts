@@ -8,8 +8,6 @@ import { hostIdOf, idmapLines } from '../runtime/idmap.ts';
 import { formatCpuSet, resourceLimits } from './limits.ts';
 import { nvidiaLines, nvidiaProblem } from './nvidia.ts';
 import { expiryTime, isExpired } from './snapshot-expiry.ts';
-import { parseExpiry } from './snapshot-keys.ts';
-import { nextName } from './snapshots.ts';
 import { assertAllowed, statusOf } from './status.ts';
 import { volatileProblem } from './volatile-keys.ts';
 
@@ -216,9 +214,6 @@ test('filters join clauses over members and config keys', () => {
 });
 
 test('snapshots are named by the pattern and expire by age', () => {
-  expect(nextName('snap%d', ['snap0', 'snap7', 'other'])).toBe('snap8');
-  expect(nextName('daily', ['daily'])).toBe('daily-0');
   expect(expiryTime('1d 2H', new Date('2026-01-31T00:00:00Z'))).toBe('2026-02-01T02:00:00.000Z');
   expect(isExpired('0001-01-01T00:00:00Z', new Date())).toBe(false);
-  expect(parseExpiry('1d 2d')).toBeUndefined();
 });

@@ -14,7 +14,7 @@ import { StatePaths } from '../paths.ts';
 import { createPool } from './create-pool.ts';
 import { deletePool } from './delete-pool.ts';
 import { findPool, listPools } from './list-pools.ts';
-import { listVolumes } from './list-volumes.ts';
+import { listVolumeRecords } from '../database/storage-volumes.ts';
 import { MountedPools } from './mounted-pools.ts';
 import { poolResources } from './pool-resources.ts';
 import { recoverPools } from './recover-pools.ts';
@@ -68,9 +68,6 @@ describe('storage pools', () => {
       used_by: ['/1.0/images/cafe01'],
     });
     expect((await poolResources(services, 'small')).space.total).toBe(128 * 2 ** 20);
-    expect((await listVolumes(services, 'small', 'default')).map(({ type, name }) => `${type}/${name}`)).toEqual([
-      'image/cafe01',
-    ]);
     await deletePool(services, 'small', requestor);
     expect(await listPools(services)).toEqual([]);
     expect([
@@ -115,7 +112,8 @@ describe('storage pools', () => {
     await expect(deletePool(services, 'plain', requestor)).rejects.toThrow(
       'Cannot delete storage pool "plain" while it is used by /1.0/instances/web; delete or change these first',
     );
-    expect((await listVolumes(services, 'plain', 'default')).map(({ name }) => name)).toEqual(['web']);
+    const volumes = await services.database.read(reader => listVolumeRecords(reader, { pool: 'plain' }));
+    expect(volumes.map(({ type, name }) => `${type}/${name}`)).toEqual(['container/web']);
     expect((await findPool(services, 'plain')).status).toBe('Created');
   });
 

@@ -44,6 +44,7 @@ import type {
   StoppedEvent,
 } from './runtime.ts';
 import { ensureSeccompFiles, type SeccompFiles } from './seccomp-policy.ts';
+import { clearStaged, stageMounts } from './staged-mounts.ts';
 
 /** State directory of a usual installation; daemons with another one name their cgroups after it. */
 const usualRoot = '/var/lib/lxd-like';
@@ -78,6 +79,7 @@ export class LxcRuntime implements Runtime {
     const ids = await readdir(path.dirname(this.#paths.run('x'))).catch(() => []);
     for (const id of ids) await this.#adoptOne(id);
     clearPivots(this.#cgroups, this.#brand);
+    await clearStaged(this.#lxcPath);
     return [...this.#running.keys()];
   }
 
@@ -90,7 +92,8 @@ export class LxcRuntime implements Runtime {
     this.#starting.add(id);
     try {
       await this.#files.release(id);
-      const configFile = await this.#prepare(spec);
+      await using staged = await stageMounts(spec, this.#lxcPath);
+      const configFile = await this.#prepare(staged.spec);
       const place = { lxcPath: this.#lxcPath, id, configFile, logFile: this.#logs(id).runtime };
       const initPid = await startContainer(place, signal);
       const record = this.#identify(spec, initPid);

@@ -1,8 +1,7 @@
-import type { StoragePool, StoragePoolPut, StoragePoolsPost, StorageVolume } from '#api/storage.ts';
+import type { StoragePool, StoragePoolPut, StoragePoolsPost } from '#api/storage.ts';
 import { createPool } from '../../pools/create-pool.ts';
 import { deletePool } from '../../pools/delete-pool.ts';
 import { findPool, listPools } from '../../pools/list-pools.ts';
-import { getVolume, listVolumes } from '../../pools/list-volumes.ts';
 import { poolResources } from '../../pools/pool-resources.ts';
 import { updatePool } from '../../pools/update-pool.ts';
 import type { Services } from '../../services.ts';
@@ -44,9 +43,6 @@ export const storagePoolRoutes: readonly Route[] = [
     access: 'trusted',
     handle: async (services, request) => sync(await poolResources(services, nameOf(request))),
   },
-  { method: 'GET', path: `${pools}/:name/volumes`, access: 'project', handle: listAllVolumes },
-  { method: 'GET', path: `${pools}/:name/volumes/:type`, access: 'project', handle: listAllVolumes },
-  { method: 'GET', path: `${pools}/:name/volumes/:type/:volume`, access: 'project', handle: oneVolume },
 ];
 
 async function list(services: Services, request: ApiRequest): Promise<Reply> {
@@ -88,20 +84,6 @@ async function remove(services: Services, request: ApiRequest): Promise<Reply> {
   return sync();
 }
 
-async function listAllVolumes(services: Services, request: ApiRequest): Promise<Reply> {
-  const pool = nameOf(request);
-  const type = request.params['type'];
-  const all = await listVolumes(services, pool, request.project);
-  const volumes = type === undefined ? all : all.filter(volume => volume.type === type);
-  return sync(isWhole(request) ? volumes : volumes.map(volume => volumeUrl(pool, volume)));
-}
-
-async function oneVolume(services: Services, request: ApiRequest): Promise<Reply> {
-  const { name = '', type = '', volume: asked = '' } = request.params;
-  const volume = await getVolume(services, { pool: name, project: request.project, type, name: asked });
-  return sync(volume, { name: volume.name, type: volume.type, description: volume.description, config: volume.config });
-}
-
 /** Restricted clients do not see where a pool lies on the host. */
 function seenBy({ caller }: ApiRequest, pool: StoragePool): StoragePool {
   return caller.admin ? pool : { ...pool, config: {} };
@@ -126,11 +108,4 @@ function nameOf({ params }: ApiRequest): string {
 
 function urlOf(name: string): string {
   return `${pools}/${encodeURIComponent(name)}`;
-}
-
-function volumeUrl(pool: string, { type, name, project }: StorageVolume): string {
-  const query = project === 'default' ? '' : `?project=${encodeURIComponent(project)}`;
-  const [volume = '', snapshot] = name.split('/');
-  const inside = snapshot === undefined ? '' : `/snapshots/${encodeURIComponent(snapshot)}`;
-  return `${urlOf(pool)}/volumes/${type}/${encodeURIComponent(volume)}${inside}${query}`;
 }

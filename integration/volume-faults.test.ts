@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { faultPoints } from '#base/fault-point.ts';
+import { useDaemon } from './harness/fixture.ts';
+
+const daemon = useDaemon({ storage: 'btrfs' });
+
+/** What starts each operation on volumes whose steps have fault points, by the first word of the point's name. */
+const triggers: Readonly<Record<string, readonly string[]>> = {
+  'volume-create': ['storage', 'volume', 'copy', 'default/source', 'default/made'],
+  'volume-delete': ['storage', 'volume', 'delete', 'default', 'victim'],
+  'volume-rename': ['storage', 'volume', 'rename', 'default', 'victim', 'made'],
+  'volume-move': ['storage', 'volume', 'move', 'default/victim', 'other/made'],
+  'volume-refresh': ['storage', 'volume', 'copy', 'default/source', 'default/victim', '--refresh'],
+  'volume-snapshot': ['storage', 'volume', 'snapshot', 'default', 'victim', 'made'],
+};
+
+async function names(pool: string): Promise<readonly string[]> {
+  const list = await daemon.must('storage', 'volume', 'list', pool, 'type=custom', '-f', 'csv', '-c', 'n');
+  return list.trim().split('\n');
+}
+
+async function content(pool: string, volume: string): Promise<string> {
+  await daemon.must('storage', 'volume', 'attach', pool, volume, 'reader', 'seen', '/seen');
+  const text = await daemon.must('exec', 'reader', '--', 'cat', '/seen/file');
+  await daemon.must('storage', 'volume', 'detach', pool, volume, 'reader', 'seen');
+  return text;
+}
+
+async function fill(volume: string): Promise<void> {
+  await daemon.must('storage', 'volume', 'create', 'default', volume);
+  await daemon.must('storage', 'volume', 'attach', 'default', volume, 'reader', 'seen', '/seen');
+  await daemon.must('exec', 'reader', '--', 'sh', '-c', `echo ${volume} > /seen/file`);
+  await daemon.must('storage', 'volume', 'detach', 'default', volume, 'reader', 'seen');
+}
+
+describe('the daemon is killed', () => {
+  test('a running instance and another pool', async () => {
+    await daemon.must('launch', 'tiny', 'reader');
+    await daemon.must('storage', 'create', 'other', 'dir');
+    await fill('source');
+    await daemon.must('storage', 'volume', 'snapshot', 'default', 'source', 'snap0');
+  });
+
+  test.each(faultPoints.filter(point => point.startsWith('volume-')).map(point => [point] as const))(
+    'at %s',
+    async point => {
+      const trigger = triggers[point.split('.')[0] ?? ''];
+      expect(trigger, `no trigger for ${point}`).toBeDefined();
+      await fill('victim');
+      await daemon.terminate();
+      await daemon.start({ LXD_LIKE_FAULT: `${point}:kill` });
+      await daemon.cli(trigger ?? []);
+      const died = await Promise.race([daemon.ended().then(() => true), sleep(5000, false)]);
+      expect(died, 'the daemon never came to this point').toBe(true);
+      await daemon.start();
+      for (const pool of ['default', 'other']) {
+        for (const name of await names(pool)) {
+          if (!['victim', 'made'].includes(name)) continue;
+          expect(await content(pool, name)).toMatch(/^(victim|source)\n$/);
+          await daemon.must('storage', 'volume', 'delete', pool, name);
+        }
+      }
+      expect(await names('default')).toEqual(['source', 'source/snap0']);
+      expect(await names('other')).toEqual(['']);
+      expect(await content('default', 'source')).toBe('source\n');
+    },
+  );
+
+  test('nothing is left in the pools', async () => {
+    const { readdirSync } = await import('node:fs');
+    const folder = `${daemon.directory}/storage-pools`;
+    expect(readdirSync(`${folder}/default/custom`)).toEqual(['default_source']);
+    expect(readdirSync(`${folder}/default/custom-snapshots/default_source`)).toEqual(['snap0']);
+    expect(readdirSync(`${folder}/other/custom`)).toEqual([]);
+    await daemon.must('delete', 'reader', '--force');
+    await daemon.must('storage', 'volume', 'delete', 'default', 'source');
+    await daemon.must('storage', 'delete', 'other');
+  });
+});

@@ -1,0 +1,37 @@
+import { ApiError } from '#api/error.ts';
+import { faultPoint } from '#base/fault-point.ts';
+import { deleteVolumeRow, getVolume, updateVolume, type VolumeRecord } from '../database/storage-volumes.ts';
+import { isUserOf, listVolumeUsers } from '../database/volume-users.ts';
+import { type ActionContext, type CustomAt, holdVolume, onDisk, tell, type VolumeServices } from './volume.ts';
+
+/** Deletes a volume with its snapshots, unless an instance or profile names it. */
+export async function deleteVolume(services: VolumeServices, at: CustomAt, context: ActionContext = {}): Promise<void> {
+  using _lock = await holdVolume(services, at, 'delete', context.signal);
+  const record = await services.database.write(async tx => {
+    // One that is not ready is what a deletion that failed has left: the lock is ours.
+    const record = await getVolume(tx, { ...at, type: 'custom' });
+    const users = (await listVolumeUsers(tx)).filter(user => isUserOf(user, at));
+    if (users.length > 0) throw inUse(at.name, users);
+    await updateVolume(tx, record.id, { ready: false });
+    return record;
+  });
+  await faultPoint('volume-delete.after-mark');
+  await finishDelete(services, record);
+  tell(services, 'storage-volume-deleted', at, context);
+}
+
+/** The steps after the mark; they may be done twice. */
+export async function finishDelete(services: VolumeServices, record: VolumeRecord): Promise<void> {
+  await services.pools.get(record.pool).deleteVolume(onDisk(record));
+  await faultPoint('volume-delete.after-volume');
+  await services.database.write(tx => deleteVolumeRow(tx, record.id));
+}
+
+function inUse(name: string, users: readonly { readonly kind: string; readonly name: string }[]): ApiError {
+  const shown = users.slice(0, 3).map(user => `${user.kind === 'instances' ? 'instance' : 'profile'} "${user.name}"`);
+  const more = users.length > 3 ? ` and ${String(users.length - 3)} more` : '';
+  return new ApiError(
+    'failed-precondition',
+    `The storage volume is still in use: "${name}" is attached to ${shown.join(', ')}${more}; detach it first`,
+  );
+}
