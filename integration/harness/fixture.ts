@@ -12,6 +12,8 @@ export interface FixtureOptions {
   readonly network?: boolean;
   /** the busybox image, as alias "tiny" */
   readonly image?: boolean;
+  /** variables of the daemon's environment */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface FixtureOptions {
  * rules, loop devices, processes and cgroups it had before.
  */
 export function useDaemon(options: FixtureOptions = {}): TestDaemon {
-  const daemon = new TestDaemon();
+  const daemon = new TestDaemon(options.environment);
   let before: HostState;
   beforeAll(async () => {
     before = hostState();

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "addon.h"
@@ -72,6 +73,18 @@ static napi_value exchange_at(napi_env env, napi_callback_info info) {
     return rename_with(env, info, RENAME_EXCHANGE);
 }
 
+static napi_value make_node(napi_env env, napi_callback_info info) {
+    napi_value arguments[4];
+    AUTO_FREE char *path = NULL;
+    int mode, major, minor;
+    if (!get_arguments(env, info, arguments, 4) || !get_string(env, arguments[0], &path) ||
+        !get_int(env, arguments[1], &mode) || !get_int(env, arguments[2], &major) ||
+        !get_int(env, arguments[3], &minor))
+        return NULL;
+    dev_t device = makedev((unsigned)major, (unsigned)minor);
+    return mknod(path, (mode_t)mode, device) < 0 ? throw_error(env, errno, "mknod") : NULL;
+}
+
 static napi_value file_system_type(napi_env env, napi_callback_info info) {
     napi_value argument;
     int descriptor;
@@ -84,5 +97,6 @@ static napi_value file_system_type(napi_env env, napi_callback_info info) {
 const struct function file_functions[] = {
     {"openBeneath", open_beneath}, {"mkdirAt", mkdir_at},       {"unlinkAt", unlink_at},
     {"renameAt", rename_at},       {"exchangeAt", exchange_at}, {"fileSystemType", file_system_type},
+    {"makeNode", make_node},
     FUNCTIONS_END,
 };

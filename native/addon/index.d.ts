@@ -73,6 +73,8 @@ export function unlinkAt(directory: number, name: string, isDirectory: boolean):
 export function renameAt(directory: number, from: string, toDirectory: number, to: string): void;
 /** Atomically exchanges two names (renameat2 RENAME_EXCHANGE). */
 export function exchangeAt(directory: number, one: string, toDirectory: number, other: string): void;
+/** Makes a device node (mknod(2)); `mode` holds its kind, S_IFCHR or S_IFBLK. */
+export function makeNode(path: string, mode: number, major: number, minor: number): void;
 /** Magic number of the file system that a descriptor is on (statfs(2)), e.g. 0x9123683e for btrfs. */
 export function fileSystemType(descriptor: number): number;
 /** True when the file system at `directory` supports id-mapped mounts (probed by open_tree + mount_setattr, 5.12+). */

@@ -26,13 +26,28 @@ int parse_mount(const struct request *request, struct mount_request *mount) {
     return good ? 0 : EBADMSG;
 }
 
+static struct mount_attr plain_attributes(uint32_t flags) {
+    struct mount_attr attributes = {.propagation = MS_PRIVATE};
+    if (flags & MOUNT_SHARED) attributes.propagation = MS_SHARED;
+    if (flags & MOUNT_SLAVE) attributes.propagation = MS_SLAVE;
+    if (flags & MOUNT_UNBINDABLE) attributes.propagation = MS_UNBINDABLE;
+    if (flags & MOUNT_READ_ONLY) attributes.attr_set |= MOUNT_ATTR_RDONLY;
+    if (flags & MOUNT_NO_EXEC) attributes.attr_set |= MOUNT_ATTR_NOEXEC;
+    if (flags & MOUNT_NO_SUID) attributes.attr_set |= MOUNT_ATTR_NOSUID;
+    if (flags & MOUNT_NO_DEV) attributes.attr_set |= MOUNT_ATTR_NODEV;
+    if (flags & MOUNT_NO_ATIME) {
+        attributes.attr_clr |= MOUNT_ATTR__ATIME;
+        attributes.attr_set |= MOUNT_ATTR_NOATIME;
+    }
+    return attributes;
+}
+
 /// A detached copy of the source tree with the attributes asked for.
 static int clone_source(const struct mount_request *mount, const struct report *report) {
     unsigned recursive = mount->flags & MOUNT_RECURSIVE ? AT_RECURSIVE : 0;
     int tree = sys_open_tree(AT_FDCWD, mount->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
     if (tree < 0) fail(report, "open the source");
-    struct mount_attr attributes = {.propagation = MS_PRIVATE};
-    if (mount->flags & MOUNT_READ_ONLY) attributes.attr_set |= MOUNT_ATTR_RDONLY;
+    struct mount_attr attributes = plain_attributes(mount->flags);
     if (mount->flags & MOUNT_IDMAPPED) {
         int users = open_user_namespace(&mount->target);
         if (users < 0 && errno != 0) fail(report, "open the user namespace");

@@ -5,7 +5,19 @@
 #include "message.h"
 #include "target.h"
 
-enum { MOUNT_READ_ONLY = 1, MOUNT_IDMAPPED = 2, MOUNT_RECURSIVE = 4, MOUNT_IS_FILE = 8 };
+enum {
+    MOUNT_READ_ONLY = 1,
+    MOUNT_IDMAPPED = 2,
+    MOUNT_RECURSIVE = 4,
+    MOUNT_IS_FILE = 8,
+    MOUNT_NO_EXEC = 16,
+    MOUNT_NO_SUID = 32,
+    MOUNT_NO_DEV = 64,
+    MOUNT_NO_ATIME = 128,
+    MOUNT_SHARED = 256,
+    MOUNT_SLAVE = 512,
+    MOUNT_UNBINDABLE = 1024,
+};
 
 struct mount_request {
     struct target target;

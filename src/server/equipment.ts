@@ -8,6 +8,7 @@ import { autostartInstances, stopAllInstances } from './instances/autostart.ts';
 import { followContainers } from './instances/follow-containers.ts';
 import { keepBackupFiles } from './instances/keep-backup-files.ts';
 import { recoverInstances } from './instances/recover.ts';
+import { followDeviceNodes } from './instances/hotplug.ts';
 import { deleteExpiredSnapshots } from './instances/snapshots.ts';
 import { buildNetworks } from './networks/build-networks.ts';
 import { startNetworks } from './networks/start-networks.ts';
@@ -41,7 +42,10 @@ export const equipment: Equipment = {
     { what: 'putting instances right', run: recoverInstances },
     { what: 'keeping backup.yaml of instances', run: keepBackupFiles },
   ],
-  startSteps: [{ what: 'starting instances', run: services => autostartInstances(services) }],
+  startSteps: [
+    { what: 'following device nodes', run: async services => followDeviceNodes(services) },
+    { what: 'starting instances', run: services => autostartInstances(services) },
+  ],
   minuteSteps: [
     { what: 'deleting expired snapshots', run: services => deleteExpiredSnapshots(services) },
     { what: 'keeping images up to date', run: services => imageUpkeep.run(services) },

@@ -60,6 +60,10 @@ export class StatePaths {
   run(containerId: string): string {
     return path.join(this.root, 'run', containerId);
   }
+  /** device nodes and mounts of a container */
+  devices(containerId: string): string {
+    return path.join(this.root, 'devices', containerId);
+  }
   /** seccomp policies */
   get seccomp(): string {
     return path.join(this.root, 'security', 'seccomp');

@@ -1,7 +1,8 @@
 import type { ConfigMap, DeviceMap } from '#api/common.ts';
 import type { KeyTable } from '#base/config-schema.ts';
 import type { Services } from '../services.ts';
-import type { ContainerMount, ContainerNic } from '../runtime/runtime.ts';
+import type { ContainerMount, ContainerNic, DeviceNumber, Idmap } from '../runtime/runtime.ts';
+import type { UnixNode } from './unix-node.ts';
 
 /** What the database knows that a device may name; read in the transaction that stores the device. */
 export interface DeviceFacts {
@@ -24,12 +25,36 @@ export interface DeviceContext {
   readonly options: DeviceMap;
   /** volatile.NAME.* without the prefix */
   readonly volatile: ConfigMap;
+  /** folder of the instance for device nodes and mounts, below the state directory */
+  readonly folder: string;
+  /** of the container's run */
+  readonly idmap: Idmap | undefined;
 }
 
 /** What a device adds to the container. */
 export interface RuntimePart {
   readonly nics: readonly ContainerNic[];
   readonly mounts: readonly ContainerMount[];
+}
+
+/** Something of a device that is mounted in the container. */
+export interface MountedPart {
+  readonly target: string;
+  /** what the node there is, for device nodes */
+  readonly number?: DeviceNumber;
+}
+
+/** How a type follows devices that come and go while the container runs. */
+export interface Hotplug {
+  applies(options: DeviceMap): boolean;
+  /** files of the host whose coming and going matters */
+  watched(options: DeviceMap): readonly string[];
+  /** what is mounted and should not be any more, and the other way round */
+  changes(
+    context: DeviceContext,
+  ): Promise<{ readonly gone: readonly MountedPart[]; readonly come: readonly UnixNode[] }>;
+  plug(context: DeviceContext, node: UnixNode): Promise<ContainerMount>;
+  unplugged(context: DeviceContext, target: string): Promise<void>;
 }
 
 export const nothing: RuntimePart = { nics: [], mounts: [] };
@@ -59,4 +84,9 @@ export interface DeviceType {
   update?(context: DeviceContext, before: DeviceMap): Promise<void>;
   /** Undoes `start`; succeeds when there is nothing left. */
   stop(context: DeviceContext): Promise<void>;
+  /** What is mounted in the container because of it. */
+  mounted?(context: DeviceContext): Promise<readonly MountedPart[]>;
+  /** Why it cannot be added to an instance now, although it may be in a profile. */
+  missing?(options: DeviceMap): DeviceProblem | undefined;
+  readonly hotplug?: Hotplug;
 }

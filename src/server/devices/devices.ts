@@ -1,13 +1,19 @@
+import path from 'node:path';
 import type { ConfigMap, DeviceMap, DevicesMap } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { valueProblem } from '#base/config-schema.ts';
 import { objectNameProblem } from '#base/names.ts';
 import type { DeviceFacts, DeviceType } from './device.ts';
+import { infiniband, tpm } from './absent-hardware.ts';
 import { disk } from './disk.ts';
+import { gpu } from './gpu.ts';
 import { nicBridged } from './nic-bridged.ts';
 import { none } from './none.ts';
+import { unixBlock, unixChar } from './unix-device.ts';
+import { unixHotplug, usb } from './usb.ts';
 
-const types: ReadonlyMap<string, DeviceType> = new Map([disk, nicBridged, none].map(type => [type.type, type]));
+const all = [disk, gpu, infiniband, nicBridged, none, tpm, unixBlock, unixChar, unixHotplug, usb];
+const types: ReadonlyMap<string, DeviceType> = new Map(all.map(type => [type.type, type]));
 
 /** The type of a device; throws "invalid-argument" when there is none of that name. */
 export function deviceType(name: string, options: DeviceMap): DeviceType {
@@ -49,8 +55,17 @@ export function checkExpandedDevices(devices: DevicesMap, facts: DeviceFacts): v
   }
 }
 
+/** Throws "invalid-argument" when one of these devices, new to an instance, names what this host lacks. */
+export function checkAddedDevices(devices: DevicesMap): void {
+  for (const [name, options] of Object.entries(devices)) {
+    const problem = deviceType(name, options).missing?.(options);
+    if (problem)
+      throw new ApiError('invalid-argument', `Device "${name}": key "${problem.key ?? ''}" ${problem.reason}`);
+  }
+}
+
 function placeOf(options: DeviceMap): string | undefined {
-  if (options['type'] === 'disk') return `path ${options['path'] ?? ''}`;
+  if (options['type'] === 'disk') return `path ${path.posix.normalize(`/${options['path'] ?? ''}`)}`;
   if (options['type'] === 'nic' && options['name']) return `link ${options['name']}`;
   return undefined;
 }

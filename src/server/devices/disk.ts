@@ -1,8 +1,7 @@
-import { stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { DeviceMap } from '#api/common.ts';
-import { ApiError } from '#api/error.ts';
-import { defineKeys, effectiveBoolean } from '#base/config-schema.ts';
+import { defineKeys } from '#base/config-schema.ts';
 import {
   type DeviceContext,
   type DeviceFacts,
@@ -11,6 +10,9 @@ import {
   nothing,
   type RuntimePart,
 } from './device.ts';
+import { propagations } from '../runtime/runtime.ts';
+import { hostDiskProblem, isRequired, startHostDisk, stopHostDisk, targetOf } from './disk-host.ts';
+import { rateProblem } from './disk-rate.ts';
 import { startVolume, stopVolume, volumeProblem } from './disk-volume.ts';
 
 const keys = defineKeys({
@@ -23,6 +25,16 @@ const keys = defineKeys({
   required: { type: 'boolean', default: 'true', summary: 'Refuse to start when the source is missing' },
   optional: { type: 'boolean', default: 'false', summary: 'Old word for the opposite of "required"' },
   shift: { type: 'boolean', default: 'false', summary: 'Show ids of the source as ids of the instance' },
+  propagation: {
+    type: 'enum',
+    values: propagations,
+    default: 'private',
+    summary: 'Whether mounts below it on the host and in the instance reach the other',
+  },
+  'raw.mount.options': { type: 'string', summary: 'Options of mount(8), such as "noexec"', check: optionsProblem },
+  'limits.read': { type: 'string', summary: 'Most that is read: "10MB" per second or "30iops"', check: rateProblem },
+  'limits.write': { type: 'string', summary: 'Most that is written', check: rateProblem },
+  'limits.max': { type: 'string', summary: 'Most of both', check: rateProblem },
   'boot.priority': { type: 'integer', summary: 'Order of boot disks; without effect on containers' },
 });
 
@@ -35,38 +47,25 @@ export const disk: DeviceType = {
     const isVolume = options['pool'] && options['source'];
     if (isVolume && path.posix.normalize(target) !== '/') return volumeProblem(options, facts);
     if (target === '') return { key: 'path', reason: 'is required' };
-    return path.posix.normalize(target) === '/' ? rootProblem(options, facts) : hostProblem(options);
+    return path.posix.normalize(target) === '/' ? rootProblem(options, facts) : hostOrVolumeProblem(options);
   },
   async start(context: DeviceContext): Promise<RuntimePart> {
-    const { name, options } = context;
+    const { options } = context;
     if (options['path'] === '/') return nothing;
     if (options['pool']) return { nics: [], mounts: [await startVolume(context)] };
-    const source = options['source'] ?? '';
-    const required = effectiveBoolean(keys, options, 'required') && !effectiveBoolean(keys, options, 'optional');
-    const entry = await stat(source).catch(() => undefined);
-    if (!entry) {
-      if (!required) return nothing;
-      throw new ApiError('failed-precondition', `Device "${name}" cannot start: its source "${source}" does not exist`);
-    }
-    if (!entry.isDirectory() && !entry.isFile())
-      throw new ApiError('failed-precondition', `Device "${name}" cannot start: "${source}" is no file or folder`);
-    return {
-      nics: [],
-      mounts: [
-        {
-          source,
-          target: path.posix.normalize(options['path'] ?? ''),
-          kind: entry.isDirectory() ? 'directory' : 'file',
-          readOnly: effectiveBoolean(keys, options, 'readonly'),
-          recursive: effectiveBoolean(keys, options, 'recursive'),
-          idmapped: effectiveBoolean(keys, options, 'shift'),
-          optional: !required,
-        },
-      ],
-    };
+    const mount = await startHostDisk(context);
+    return mount ? { nics: [], mounts: [mount] } : nothing;
   },
   async stop(context: DeviceContext): Promise<void> {
-    if (context.options['path'] !== '/' && context.options['pool']) await stopVolume(context);
+    if (context.options['path'] === '/') return;
+    if (context.options['pool']) await stopVolume(context);
+    else await stopHostDisk(context);
+  },
+  mounted: ({ options }) => Promise.resolve(options['path'] ? [{ target: targetOf(options) }] : []),
+  missing(options: DeviceMap): DeviceProblem | undefined {
+    const source = options['source'] ?? '';
+    if (options['path'] === '/' || options['pool'] || !isRequired(options) || existsSync(source)) return undefined;
+    return { key: 'source', reason: `names "${source}", which does not exist: create it or set "required=false"` };
   },
 };
 
@@ -81,18 +80,16 @@ function rootProblem(options: DeviceMap, facts: DeviceFacts): DeviceProblem | un
   return undefined;
 }
 
-function hostProblem(options: DeviceMap): DeviceProblem | undefined {
+function hostOrVolumeProblem(options: DeviceMap): DeviceProblem | undefined {
   if (options['pool']) return { key: 'source', reason: 'is required: the name of a volume of the pool' };
-  if (options['size']) return { key: 'size', reason: 'is for the root disk only' };
-  if (!options['source']) return { key: 'source', reason: 'is required' };
-  const problem = pathProblem(options['source']);
-  if (problem !== undefined) return { key: 'source', reason: problem };
-  if (options['required'] && options['optional']) return { key: 'optional', reason: 'cannot be set with "required"' };
-  return undefined;
+  return hostDiskProblem(options);
+}
+
+function optionsProblem(value: string): string | undefined {
+  return /^[A-Za-z0-9=_.:/,+-]+$/.test(value) ? undefined : 'must be words of mount(8) separated by commas';
 }
 
 function pathProblem(value: string): string | undefined {
-  if (!value.startsWith('/')) return 'must be an absolute path';
   if (value.split('/').includes('..')) return 'must not hold ".."';
   return value.length < 4096 ? undefined : 'is too long';
 }

@@ -6,6 +6,7 @@ import type { RuntimePart } from '../devices/device.ts';
 import { containerId } from '../paths.ts';
 import type { ContainerSpec, Idmap, ResourceLimits } from '../runtime/runtime.ts';
 import { instanceKeys } from './config-keys.ts';
+import { byPlace } from './instance-devices.ts';
 import { nvidiaLines } from './nvidia.ts';
 
 interface Parts {
@@ -27,7 +28,7 @@ export function containerSpec({ record, config, volumeFolder, idmap, devices, li
     architecture: record.architecture,
     rootfs: path.join(volumeFolder, 'rootfs'),
     idmap,
-    mounts: devices.flatMap(part => part.mounts),
+    mounts: byPlace(devices.flatMap(part => part.mounts)),
     nics: devices.flatMap(part => part.nics),
     environment: withPrefix(config, 'environment.'),
     limits,

@@ -2,12 +2,13 @@ import type { ConfigMap, DeviceMap, DevicesMap } from '#api/common.ts';
 import { changedKeys, ruleOf } from '#base/config-schema.ts';
 import type { Revert } from '#base/revert.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
-import type { DeviceContext, RuntimePart } from '../devices/device.ts';
+import type { DeviceContext, MountedPart, RuntimePart } from '../devices/device.ts';
 import { deviceType, volatileOf } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
+import { keptIdmap } from './idmap.ts';
 import type { InstanceServices } from './instance-services.ts';
 
-type Uses = Pick<InstanceServices, 'database' | 'networks' | 'pools' | 'runtime' | 'log'>;
+type Uses = Pick<InstanceServices, 'database' | 'networks' | 'pools' | 'runtime' | 'paths' | 'log'>;
 type Owner = Pick<InstanceRecord, 'project' | 'name'>;
 
 /** Starts devices in order of their names; what they add goes into the container's spec. */
@@ -104,15 +105,17 @@ export async function attachDevices(
   revert: Revert,
 ): Promise<void> {
   const id = containerId(owner.project, owner.name);
-  for (const part of await startDevices(services, owner, devices, config, revert)) {
+  const parts = await startDevices(services, owner, devices, config, revert);
+  for (const part of parts) {
     for (const nic of part.nics) {
       await services.runtime.attachNic(id, nic);
       revert.add(`attaching link "${nic.name}"`, () => services.runtime.detachNic(id, nic.hostName));
     }
-    for (const mount of part.mounts) {
-      await services.runtime.attachMount(id, mount);
-      revert.add(`mounting "${mount.target}"`, () => services.runtime.detachMount(id, mount.target));
-    }
+  }
+  // What lies below another mount comes after it.
+  for (const mount of byPlace(parts.flatMap(part => part.mounts))) {
+    await services.runtime.attachMount(id, mount);
+    revert.add(`mounting "${mount.target}"`, () => services.runtime.detachMount(id, mount.target, mount.device));
   }
   await noteStarted(services, owner, devices, config);
 }
@@ -125,15 +128,19 @@ export async function detachDevices(
   config: ConfigMap,
 ): Promise<void> {
   const id = containerId(owner.project, owner.name);
+  const parts: MountedPart[] = [];
   for (const [name, options] of Object.entries(devices)) {
     const hostName = volatileOf(config, name)['host_name'];
     if (options['type'] === 'nic' && hostName) await services.runtime.detachNic(id, hostName);
-    if (options['type'] === 'disk' && options['path']) await services.runtime.detachMount(id, options['path']);
+    parts.push(
+      ...((await deviceType(name, options).mounted?.(contextOf(services, owner, name, options, config))) ?? []),
+    );
   }
+  for (const { target, number } of byPlace(parts).reverse()) await services.runtime.detachMount(id, target, number);
   await stopDevices(services, owner, devices, config);
 }
 
-function contextOf(
+export function contextOf(
   services: Uses,
   owner: Owner,
   name: string,
@@ -148,7 +155,14 @@ function contextOf(
     name,
     options,
     volatile: volatileOf(config, name),
+    folder: services.paths.devices(containerId(owner.project, owner.name)),
+    idmap: keptIdmap(config),
   };
+}
+
+/** Mounts in an order in which none hides another. */
+export function byPlace<T extends { readonly target: string }>(mounts: readonly T[]): T[] {
+  return [...mounts].sort((a, b) => (a.target < b.target ? -1 : 1));
 }
 
 function sorted(options: DevicesMap[string] | undefined): string {

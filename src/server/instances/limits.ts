@@ -4,7 +4,7 @@ import type { ConfigMap } from '#api/common.ts';
 import { effective, effectiveBoolean } from '#base/config-schema.ts';
 import { parseSize } from '#base/units.ts';
 import { hugePageSizes } from '../runtime/limits.ts';
-import type { CpuLimit, MemoryLimit, ResourceLimits } from '../runtime/runtime.ts';
+import type { CpuLimit, DiskThrottle, MemoryLimit, ResourceLimits } from '../runtime/runtime.ts';
 import { instanceKeys } from './config-keys.ts';
 import { parseCpuSet } from './limit-keys.ts';
 
@@ -48,6 +48,11 @@ export function resourceLimits(
     ...(links.length > 0 && { network: { priority: network ?? 0, links } }),
     ...(processes && { processes: Number(processes) }),
   };
+}
+
+/** The same limits with those of disks. */
+export function withThrottles(limits: ResourceLimits, throttles: readonly DiskThrottle[]): ResourceLimits {
+  return throttles.length === 0 ? limits : { ...limits, disk: { ...limits.disk, throttles } };
 }
 
 function memoryLimit(config: ConfigMap, host: HostResources): MemoryLimit | undefined {

@@ -8,7 +8,7 @@ import { findInstance, getInstance, type InstanceRecord, type NewInstance } from
 import { getSnapshot, listSnapshotRows, type NewSnapshot, type SnapshotRecord } from '#server/database/snapshots.ts';
 import type { Volume } from '#storage/driver.ts';
 import type { Pool } from '#storage/pool.ts';
-import { missingVolatile } from '../devices/devices.ts';
+import { checkAddedDevices, missingVolatile } from '../devices/devices.ts';
 import { type ImageRecord, resolveImage } from '../images/resolve-image.ts';
 import { checkInstance, type CheckedInstance } from './check-instance.ts';
 import { idmapOf, idmapVolatile } from './idmap.ts';
@@ -70,6 +70,7 @@ export async function planInstance(reader: Reader, project: string, request: Ins
     config: { ...template.config, ...withoutVolatile(request.config ?? {}), ...keptVolatile(request.config ?? {}) },
   };
   const checked = await checkInstance(reader, local);
+  checkAddedDevices(checked.devices);
   const now = new Date().toISOString();
   const config = { ...local.config, ...(await newVolatile(reader, checked)) };
   const row: NewInstance = {

@@ -12,12 +12,13 @@ import { containerId } from '../paths.ts';
 import type { ResourceLimits } from '../runtime/runtime.ts';
 import { checkInstance } from './check-instance.ts';
 import { containerSpec } from './container-spec.ts';
+import { diskThrottles } from './disk-limits.ts';
 import type { Expanded } from './expand-config.ts';
 import { idmapOf, idmapVolatile, keptIdmap } from './idmap.ts';
 import { noteStarted, startDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { parseCpuSet } from './limit-keys.ts';
-import { hostResources, resourceLimits } from './limits.ts';
+import { hostResources, resourceLimits, withThrottles } from './limits.ts';
 import { applyTemplates } from './instance-templates.ts';
 import { mountRoot, unmountRoot } from './root-volume.ts';
 import { assertAllowed, holdInstance } from './status.ts';
@@ -64,7 +65,8 @@ export async function startHeld(
 
   const templates = await applyTemplates(services, found, volumeFolder);
   // Before the container runs, so that a daemon that dies in between finds names of links and knows what was wanted.
-  const { record, expanded, limits } = await writeStarting(services, found, templates);
+  const { record, expanded, limits: wanted } = await writeStarting(services, found, templates);
+  const limits = withThrottles(wanted, diskThrottles(expanded.devices, volumeFolder));
   revert.add('noting that it runs', () => writeStopped(services, record, 'STOPPED'));
   await faultPoint('start.after-write');
 

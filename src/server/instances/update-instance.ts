@@ -7,17 +7,17 @@ import { Revert } from '#base/revert.ts';
 import type { Reader } from '#server/database/database.ts';
 import { getInstance, type InstanceRecord, patchInstanceConfig, updateInstance } from '#server/database/instances.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
-import { missingVolatile, runVolatile } from '../devices/devices.ts';
+import { checkAddedDevices, missingVolatile, runVolatile } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
+import { applyLimits } from './apply-limits.ts';
 import { checkInstance, type CheckedInstance, expandInstance } from './check-instance.ts';
 import { type Expanded, rootDevice } from './expand-config.ts';
 import { attachDevices, changedDevices, detachDevices, updateDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
-import { hostResources, isLimitKey, resourceLimits } from './limits.ts';
 import { changesCloudInit, cloudInitId } from './cloud-init-id.ts';
 import type { Plan } from './plan.ts';
 import { limitRoot } from './root-volume.ts';
-import { hostLinks, pinnedCpus } from './start-instance.ts';
+import { pinnedCpus } from './start-instance.ts';
 import { assertAllowed, holdInstance } from './status.ts';
 import { isSettable, volatileProblem } from './volatile-keys.ts';
 
@@ -123,15 +123,7 @@ export async function applyChange(
   });
   await applyRootSize(services, before, was, now, revert);
   if (!runs) return;
-  if (changedKeys(was.config, now.config).some(isLimitKey)) {
-    const limits = (of: ConfigMap): ReturnType<typeof resourceLimits> =>
-      resourceLimits(of, hostResources(), pinned, hostLinks(config));
-    revert.add('changing limits', () => services.runtime.setLimits(id, limits(was.config)));
-    const next = limits(now.config);
-    await services.runtime.setLimits(id, next);
-    const cpus = { 'volatile.limits.cpus': next.cpu?.cpus };
-    await services.database.write(tx => patchInstanceConfig(tx, before.id, cpus));
-  }
+  await applyLimits(services, before, { was, now }, { config, pinned }, revert);
   const change = changedDevices(was.devices, now.devices);
   const { gone, added } = change;
   if (Object.keys(gone).length > 0) {
@@ -176,6 +168,7 @@ async function planned(
   if (put.architecture && put.architecture !== before.architecture)
     throw new ApiError('invalid-argument', 'Invalid "architecture": it cannot be changed');
   const now = await checkInstance(reader, { name, project, description, config, devices, profiles });
+  checkAddedDevices(changedDevices(was.devices, now.devices).added);
   if (now.pool !== before.pool)
     throw new ApiError(
       'invalid-argument',

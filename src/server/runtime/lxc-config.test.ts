@@ -31,6 +31,13 @@ const spec: ContainerSpec = {
       recursive: true,
     },
     { source: '/state/hosts', target: '/etc/hosts', kind: 'file', optional: true },
+    {
+      source: '/n',
+      target: '/dev/d',
+      kind: 'file',
+      device: { kind: 'block', major: 7, minor: 1 },
+      options: ['noexec'],
+    },
   ],
   nics: [
     { hostName: 'veth1', bridge: 'br0', name: 'eth0', hardwareAddress: '00:16:3e:00:00:01', mtu: 1400 },
@@ -65,6 +72,21 @@ lxc.cgroup.dir.container = lxd-like.payload.web
 lxc.cgroup.dir.monitor.pivot = lxd-like.pivot
 lxc.cgroup.memory.limit_in_bytes = 1073741824
 lxc.cgroup2.cpu.max = 25000 100000
+lxc.cgroup.devices.deny = a
+lxc.cgroup.devices.allow = b *:* m
+lxc.cgroup.devices.allow = c *:* m
+lxc.cgroup.devices.allow = c 1:3 rwm
+lxc.cgroup.devices.allow = c 1:5 rwm
+lxc.cgroup.devices.allow = c 1:7 rwm
+lxc.cgroup.devices.allow = c 1:8 rwm
+lxc.cgroup.devices.allow = c 1:9 rwm
+lxc.cgroup.devices.allow = c 5:0 rwm
+lxc.cgroup.devices.allow = c 5:1 rwm
+lxc.cgroup.devices.allow = c 5:2 rwm
+lxc.cgroup.devices.allow = c 136:* rwm
+lxc.cgroup.devices.allow = c 10:200 rwm
+lxc.cgroup.devices.allow = c 10:229 rwm
+lxc.cgroup.devices.allow = b 7:1 rwm
 lxc.hook.version = 1
 lxc.hook.post-stop = '/opt/my programs/ctr-ns' hook /state/run/web
 lxc.rootfs.path = dir:/pool/containers/web/rootfs
@@ -74,6 +96,7 @@ lxc.mount.entry = proc dev/.lxc/proc proc create=dir,optional 0 0
 lxc.mount.entry = sys dev/.lxc/sys sysfs create=dir,optional 0 0
 lxc.mount.entry = /srv/my\\040files mnt/files none rbind,create=dir,ro,idmap=container 0 0
 lxc.mount.entry = /state/hosts etc/hosts none bind,create=file,optional 0 0
+lxc.mount.entry = /n dev/d none bind,create=file,noexec 0 0
 lxc.environment = LANG=C.UTF-8
 lxc.net.0.type = veth
 lxc.net.0.link = br0
@@ -96,6 +119,12 @@ lxc.init.cwd = /
     expect(config).toMatch(/^lxc\.cap\.drop = sys_time sys_module sys_rawio mac_admin mac_override$/m);
     expect(config).toMatch(/^lxc\.mount\.auto = proc:mixed sys:mixed cgroup:mixed$/m);
     expect(config).toMatch(/^lxc\.net\.0\.type = empty$/m);
+  });
+  test('in cgroup v2 only a container without an id map has rules for devices', () => {
+    const unified = { ...context, unifiedCgroups: true };
+    expect(renderConfig(spec, unified)).not.toMatch(/devices/);
+    const privileged = renderConfig({ ...spec, idmap: undefined }, unified);
+    expect(privileged).toMatch(/^lxc\.cgroup2\.devices\.deny = a\nlxc\.cgroup2\.devices\.allow = b \*:\* m$/m);
   });
   test.each([
     ['a host name', { hostName: 'web\nlxc.idmap = u 0 0 1' }],

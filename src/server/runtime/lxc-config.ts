@@ -1,3 +1,4 @@
+import { deviceRule, usualDevices } from './device-rules.ts';
 import { idmapLines } from './idmap.ts';
 import type { CgroupValue } from './limits.ts';
 import type { ContainerMount, ContainerNic, ContainerSpec } from './runtime.ts';
@@ -63,6 +64,7 @@ export function renderConfig(spec: ContainerSpec, context: ConfigContext): strin
     set(`lxc.cgroup.dir.${kind}`, cgroupName(context.brand, kind, spec.id));
   }
   for (const { version, file, value } of context.limits) set(`lxc.cgroup${version === 2 ? '2' : ''}.${file}`, value);
+  for (const [key, value] of deviceRules(spec, context)) set(key, value);
   set('lxc.hook.version', 1);
   // liblxc runs it through a shell.
   set('lxc.hook.post-stop', context.postStopHook.map(quote).join(' '));
@@ -87,6 +89,19 @@ function automaticMounts(spec: ContainerSpec, context: ConfigContext): string {
   return spec.idmap ? `proc:rw sys:rw ${cgroup}` : `proc:mixed sys:mixed ${cgroup}`;
 }
 
+/**
+ * Devices that the container may use. Without an id map its root could make the node of any disk. In cgroup v2 the rules
+ * are a program that only liblxc changes, so containers with an id map, which cannot make nodes, go without: what is
+ * plugged in later then works.
+ */
+function* deviceRules(spec: ContainerSpec, context: ConfigContext): Generator<[string, string]> {
+  if (context.unifiedCgroups && spec.idmap) return;
+  const key = context.unifiedCgroups ? 'lxc.cgroup2.devices' : 'lxc.cgroup.devices';
+  yield [`${key}.deny`, 'a'];
+  const own = spec.mounts.flatMap(({ device }) => (device ? [deviceRule(device)] : []));
+  for (const rule of [...usualDevices, ...own]) yield [`${key}.allow`, rule];
+}
+
 function* mountEntries(spec: ContainerSpec, context: ConfigContext): Generator<string> {
   for (const [path, options] of hostPaths) {
     if (context.exists(path)) yield `${path} ${path.slice(1)} none ${options},optional 0 0`;
@@ -106,6 +121,8 @@ function mountEntry(mount: ContainerMount, mapped: boolean): string {
     mount.readOnly && 'ro',
     mount.optional && 'optional',
     mount.idmapped && mapped && 'idmap=container',
+    mount.propagation,
+    ...(mount.options ?? []),
   ];
   const target = mount.target.replace(/^\/+/, '');
   return `${escapePath(mount.source)} ${escapePath(target)} none ${options.filter(Boolean).join(',')} 0 0`;

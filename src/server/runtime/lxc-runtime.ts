@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,6 +7,7 @@ import { installedPath } from '#base/install-root.ts';
 import type { Log } from '#base/log.ts';
 import { kernel, type Kernel } from '#native/kernel.ts';
 import type { StatePaths } from '../paths.ts';
+import { brandOf } from './brand.ts';
 import { Cgroups } from './cgroups.ts';
 import { openConsole } from './console-session.ts';
 import type { ContainerCounters } from './container-counters.ts';
@@ -27,6 +27,8 @@ import { startValues } from './limits.ts';
 import { cgroupName, renderConfig } from './lxc-config.ts';
 import { startContainer } from './lxc-helper.ts';
 import { NamespaceServer } from './namespace-server.ts';
+import { plugNic } from './plug-nic.ts';
+import { removePlaceholder } from './placeholder.ts';
 import { RunningContainer } from './running-container.ts';
 import type {
   ConsoleSession,
@@ -35,6 +37,7 @@ import type {
   ContainerSpec,
   ContainerStatus,
   ContainerUsage,
+  DeviceNumber,
   ExecProcess,
   ExecRequest,
   FileServer,
@@ -46,8 +49,6 @@ import type {
 import { ensureSeccompFiles, type SeccompFiles } from './seccomp-policy.ts';
 import { clearStaged, stageMounts } from './staged-mounts.ts';
 
-/** State directory of a usual installation; daemons with another one name their cgroups after it. */
-const usualRoot = '/var/lib/lxd-like';
 /** Milliseconds until a container that does not go by itself is helped. */
 const killDeadlineMs = 30_000;
 /** Milliseconds that init gets until it listens to a request to reboot. */
@@ -70,9 +71,7 @@ export class LxcRuntime implements Runtime {
     this.#paths = options.paths;
     this.#log = options.log;
     this.#files = new FileServers(options.log);
-    const { root } = options.paths;
-    const mark = createHash('sha256').update(root).digest('hex').slice(0, 8);
-    this.#brand = root === usualRoot ? 'lxd-like' : `lxd-like-${mark}`;
+    this.#brand = brandOf(options.paths.root);
   }
 
   async adopt(): Promise<readonly string[]> {
@@ -203,11 +202,7 @@ export class LxcRuntime implements Runtime {
   }
 
   attachNic(id: string, nic: ContainerNic): Promise<void> {
-    const { initPid } = this.#get(id).record;
-    const mtu = nic.mtu === undefined ? {} : { mtu: nic.mtu };
-    const master = nic.bridge === undefined ? {} : { master: nic.bridge };
-    const settings = { ...mtu, hardwareAddress: nic.hardwareAddress, up: true };
-    kernel.createVeth(nic.hostName, { up: true, ...mtu, ...master }, { name: nic.name, pid: initPid, settings });
+    plugNic(this.#get(id).record.initPid, nic);
     return Promise.resolve();
   }
 
@@ -217,13 +212,18 @@ export class LxcRuntime implements Runtime {
   }
 
   async attachMount(id: string, mount: ContainerMount): Promise<void> {
-    const { filter } = await this.#seccompFiles();
-    await (await this.#helper()).mount(this.#get(id).target(filter), mount);
+    const container = this.#get(id);
+    if (mount.device) container.setDevice(mount.device, true);
+    await (await this.#helper()).mount(container.target(), mount);
   }
 
-  async detachMount(id: string, target: string): Promise<void> {
+  async detachMount(id: string, target: string, device?: DeviceNumber): Promise<void> {
     const container = this.#running.get(id);
-    if (container) await (await this.#helper()).unmount(container.target((await this.#seccompFiles()).filter), target);
+    if (!container) return;
+    await (await this.#helper()).unmount(container.target(), target);
+    if (!device) return;
+    container.setDevice(device, false);
+    await removePlaceholder(await this.files({ id, rootfs: '', idmap: container.record.idmap }), target);
   }
 
   async rename(id: string, newId: string): Promise<void> {

@@ -29,7 +29,19 @@ export const keep = 0xffff_ffff;
 
 export const openFlags = { read: 1, write: 2, append: 4, create: 8, truncate: 16, exclusive: 32 } as const;
 
-export const mountFlags = { readOnly: 1, idmapped: 2, recursive: 4, isFile: 8 } as const;
+export const mountFlags = {
+  readOnly: 1,
+  idmapped: 2,
+  recursive: 4,
+  isFile: 8,
+  noExec: 16,
+  noSuid: 32,
+  noDev: 64,
+  noAtime: 128,
+  shared: 256,
+  slave: 512,
+  unbindable: 1024,
+} as const;
 
 const replyKinds = ['done', 'exited', 'failed', 'more'] as const;
 export type ReplyKind = (typeof replyKinds)[number];

@@ -86,7 +86,9 @@ export class NamespaceServer {
       (mount.readOnly ? mountFlags.readOnly : 0) |
       (mount.idmapped ? mountFlags.idmapped : 0) |
       (mount.recursive ? mountFlags.recursive : 0) |
-      (mount.kind === 'file' ? mountFlags.isFile : 0);
+      (mount.kind === 'file' ? mountFlags.isFile : 0) |
+      propagationFlag(mount.propagation) |
+      (mount.options ?? []).reduce((all, word) => all | (optionFlags[word] ?? 0), 0);
     const fields = targetFields(target).u32(flags).strings(mount.source, mount.target);
     try {
       await this.#connected().request(serveOperations.mount, fields);
@@ -121,6 +123,20 @@ export class NamespaceServer {
     return this.#connection;
   }
 }
+
+function propagationFlag(propagation: string | undefined): number {
+  const word = propagation?.replace(/^r/, '');
+  return word === 'shared' || word === 'slave' || word === 'unbindable' ? mountFlags[word] : 0;
+}
+
+/** Words of mount(8) that a bind mount takes. */
+const optionFlags: Readonly<Record<string, number>> = {
+  ro: mountFlags.readOnly,
+  noexec: mountFlags.noExec,
+  nosuid: mountFlags.noSuid,
+  nodev: mountFlags.noDev,
+  noatime: mountFlags.noAtime,
+};
 
 function targetFields(target: NamespaceTarget): Fields {
   return new Fields().u32(target.initPid).u64(target.startTime);

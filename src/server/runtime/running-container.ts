@@ -7,9 +7,10 @@ import { kernel, type Kernel } from '#native/kernel.ts';
 import { processesIn, type Cgroups, type Hierarchy } from './cgroups.ts';
 import { processIdentity, type ContainerRecord } from './container-record.ts';
 import { type ContainerCounters, readCounters } from './container-counters.ts';
+import { deviceRule, usualDevices } from './device-rules.ts';
 import { cgroupValues } from './limits.ts';
 import type { NamespaceTarget } from './namespace-server.ts';
-import type { ContainerUsage, ResourceLimits } from './runtime.ts';
+import type { ContainerUsage, DeviceNumber, ResourceLimits } from './runtime.ts';
 
 /** Milliseconds between looks at a freezer that takes its time. */
 const freezerPollMs = 5;
@@ -50,7 +51,7 @@ export class RunningContainer {
   }
 
   /** What a helper must know to enter it. */
-  target(seccompFilter: string): NamespaceTarget {
+  target(seccompFilter = ''): NamespaceTarget {
     const { initPid, initStart, idmap } = this.record;
     return { initPid, startTime: initStart, cgroups: [...this.#directories.values()], seccompFilter, idmap };
   }
@@ -111,6 +112,13 @@ export class RunningContainer {
       if (directory === undefined || (optional && !existsSync(path.join(directory, file)))) continue;
       this.#write(controller, file, value);
     }
+  }
+
+  /** Lets the container use a device, or not any more. cgroup v2 has no such file, and no rule for what is mounted. */
+  setDevice(device: DeviceNumber, allowed: boolean): void {
+    const rule = deviceRule(device);
+    if (this.#cgroups.versionOf('devices') !== 1 || usualDevices.includes(rule)) return;
+    this.#write('devices', allowed ? 'devices.allow' : 'devices.deny', rule);
   }
 
   /** v1 takes no "as above", so what stands above is copied. */

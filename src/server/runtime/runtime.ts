@@ -22,6 +22,30 @@ export interface ContainerMount {
   readonly optional?: boolean;
   /** bind nested mounts as well */
   readonly recursive?: boolean;
+  readonly propagation?: Propagation;
+  /** further words of mount(8) */
+  readonly options?: readonly string[];
+  /** it is this device node, which the container may then use */
+  readonly device?: DeviceNumber;
+}
+
+/** Whether mounts below a mount reach its copies elsewhere (mount_namespaces(7)). */
+export const propagations = [
+  'private',
+  'shared',
+  'slave',
+  'unbindable',
+  'rprivate',
+  'rshared',
+  'rslave',
+  'runbindable',
+] as const;
+export type Propagation = (typeof propagations)[number];
+
+export interface DeviceNumber {
+  readonly kind: 'char' | 'block';
+  readonly major: number;
+  readonly minor: number;
 }
 
 /** A veth pair: the host end joins a bridge, the container end is `name`. */
@@ -284,8 +308,8 @@ export interface Runtime {
   detachNic(id: string, hostName: string): Promise<void>;
   /** Mounts into a running container. */
   attachMount(id: string, mount: ContainerMount): Promise<void>;
-  /** Succeeds when nothing is mounted there. */
-  detachMount(id: string, target: string): Promise<void>;
+  /** Succeeds when nothing is mounted there. A device that was there may not be used any more, and its place goes. */
+  detachMount(id: string, target: string, device?: DeviceNumber): Promise<void>;
   /** Renames what is kept for a stopped container (logs); succeeds when there is nothing. */
   rename(id: string, newId: string): Promise<void>;
   /** Removes what is kept for a stopped container (logs, run folder); succeeds when there is nothing. */
