@@ -1,11 +1,14 @@
 import type { Certificate, CertificatesPost } from '#api/certificate.ts';
 import type { Event } from '#api/event.ts';
+import type { NetworkAcl, NetworkAclPut, NetworkAclsPost } from '#api/network-acl.ts';
+import type { NetworkForward, NetworkForwardPut, NetworkForwardsPost } from '#api/network-forward.ts';
 import type { Network, NetworkLease, NetworkPut, NetworksPost, NetworkState } from '#api/network.ts';
 import type { Operation } from '#api/operation.ts';
 import type { Profile, ProfilePut } from '#api/profile.ts';
 import type { Project } from '#api/project.ts';
 import type { Warning } from '#api/warning.ts';
 import { type EventOptions, followEvents } from './events.ts';
+import type { RawAnswer } from './http.ts';
 import { OperationHandle } from './operation-handle.ts';
 import { Collection } from './resources/collection.ts';
 import { Images } from './resources/images.ts';
@@ -37,6 +40,12 @@ export class Client {
   get networks(): Collection<Network, NetworksPost, NetworkPut> {
     return new Collection(this.transport, '/1.0/networks');
   }
+  get networkAcls(): Collection<NetworkAcl, NetworkAclsPost, NetworkAclPut> {
+    return new Collection(this.transport, '/1.0/network-acls');
+  }
+  networkForwards(network: string): Collection<NetworkForward, NetworkForwardsPost, NetworkForwardPut> {
+    return new Collection(this.transport, `${this.networks.path(network)}/forwards`);
+  }
   get profiles(): Collection<Profile, Omit<Profile, 'used_by'>, ProfilePut> {
     return new Collection(this.transport, '/1.0/profiles');
   }
@@ -58,6 +67,11 @@ export class Client {
   async networkLeases(name: string): Promise<readonly NetworkLease[]> {
     const path = `${this.networks.path(name)}/leases`;
     return (await this.transport.call<NetworkLease[]>('GET', path)).metadata;
+  }
+
+  /** One JSON object a line. */
+  networkAclLog(name: string): Promise<RawAnswer> {
+    return this.transport.download(`${this.networkAcls.path(name)}/log`);
   }
 
   /** Operations under way, whatever their status. */

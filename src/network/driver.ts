@@ -72,6 +72,8 @@ export interface NetworkDriver {
   reserve(nics: readonly NicReservation[]): Promise<void>;
   /** Prepares lease and DNS name of a NIC that is about to run; may be called again for one that runs. */
   attach(nic: NicAttachment): Promise<NicPlace>;
+  /** The host link of a NIC is there and on the bridge. */
+  joined(nic: Pick<NicAttachment, 'hostInterface'>): Promise<void>;
   /** The NIC runs no more; its lease and name stay until `reserve` leaves them out. */
   detach(nic: Pick<NicAttachment, 'instance' | 'device'>): Promise<void>;
   leases(): Promise<readonly NetworkLease[]>;

@@ -21,7 +21,7 @@ import { linkState } from '../link-state.ts';
 import { ensureChains, hasChains, removeChains } from '../nftables/firewall.ts';
 import { networkChainNames, networkChains } from '../nftables/ruleset.ts';
 import { bridgeLeases } from './leases.ts';
-import { ensureLink, ensureRoutes, findLink, joinLinks, leaveLinks, linkFaults } from './link.ts';
+import { ensureLink, ensureRoutes, findLink, joinLinks, leaveLinks, linkFaults, portsOf, setHairpin } from './link.ts';
 import { nicKey, planHosts, type ReservedHost } from './reservations.ts';
 import { type BridgeSettings, bridgeSettings } from './settings.ts';
 import { ensureTunnels, removeTunnels } from './tunnels.ts';
@@ -124,6 +124,10 @@ export class BridgeDriver implements NetworkDriver {
     };
   }
 
+  async joined({ hostInterface }: Pick<NicAttachment, 'hostInterface'>): Promise<void> {
+    await setHairpin([hostInterface], this.#policies.forwards.length > 0);
+  }
+
   async detach(nic: Pick<NicAttachment, 'instance' | 'device'>): Promise<void> {
     const hostInterface = this.#attached.get(nicKey(nic));
     this.#attached.delete(nicKey(nic));
@@ -154,6 +158,7 @@ export class BridgeDriver implements NetworkDriver {
     if (made) joinLinks(this.#kernel, name, this.#presentPorts(), log);
     const again = before !== undefined && !isDeepStrictEqual(before.tunnels, settings.tunnels);
     await ensureTunnels(this.#kernel, name, settings.tunnels, { mtu: settings.mtu, again });
+    await setHairpin(portsOf(this.#kernel, name), this.#policies.forwards.length > 0);
     if (before) await this.#publish();
     // sockets that were bound to the former bridge are of no use
     if (servesGuests(settings)) await this.#dnsmasq.ensure(settings, { restart: made });

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { ApiError } from '#api/error.ts';
 import type { Log } from '#base/log.ts';
 import { runCommand } from '#base/run-command.ts';
@@ -79,6 +80,22 @@ export function leaveLinks(kernel: NetworkKernel, bridge: string, names: Iterabl
   for (const name of names) {
     const link = links.find(candidate => candidate.name === name);
     if (link && link.masterIndex !== 0 && link.masterIndex === index) kernel.changeLink(name, { master: null });
+  }
+}
+
+/** Host ends of NICs on a bridge. */
+export function portsOf(kernel: NetworkKernel, bridge: string): readonly string[] {
+  const links = kernel.links();
+  const index = links.find(link => link.name === bridge)?.index;
+  return links.filter(link => link.masterIndex === index && link.kind === 'veth').map(link => link.name);
+}
+
+/** Whether packets may leave by the port that they came from, as those do that an instance sends to itself (bridge(8)). */
+export async function setHairpin(ports: readonly string[], on: boolean): Promise<void> {
+  for (const port of ports) {
+    await writeFile(`/sys/class/net/${port}/brport/hairpin_mode`, on ? '1' : '0').catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // it has left meanwhile
+    });
   }
 }
 

@@ -83,6 +83,8 @@ export class MemoryNetwork implements NetworkDriver {
     };
   }
 
+  async joined(): Promise<void> {}
+
   async detach(): Promise<void> {}
 
   async leases(): Promise<readonly NetworkLease[]> {

@@ -85,6 +85,8 @@ export const nicBridged: DeviceType = {
     return { nics: [nic], mounts: [] };
   },
   async started(context: DeviceContext): Promise<void> {
+    const { services, volatile } = context;
+    await services.networks.find(managedName(context) ?? '')?.joined({ hostInterface: volatile['host_name'] ?? '' });
     if (isSet(context.options, 'security.port_isolation')) await applyIsolation(context);
   },
   async update(context: DeviceContext, before: DeviceMap): Promise<void> {

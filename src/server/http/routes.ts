@@ -13,6 +13,8 @@ import { instanceRoutes } from './routes/instances.ts';
 import { internalRoutes } from './routes/internal.ts';
 import { logRoutes } from './routes/logs.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { networkAclRoutes } from './routes/network-acls.ts';
+import { networkForwardRoutes } from './routes/network-forwards.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { operationRoutes, operationUpgrades } from './routes/operations.ts';
 import { profileRoutes } from './routes/profiles.ts';
@@ -44,6 +46,8 @@ export const routes: readonly Route[] = [
   ...profileRoutes,
   ...metricsRoutes,
   ...networkRoutes,
+  ...networkAclRoutes,
+  ...networkForwardRoutes,
   ...operationRoutes,
   ...projectRoutes,
   ...resourceRoutes,

@@ -13,6 +13,7 @@ import { emitLifecycle } from '../events/event-bus.ts';
 import type { NetworkServices } from './create-network.ts';
 import { removeFolder } from './folder.ts';
 import { loadPlan } from './policies.ts';
+import { refreshPolicies } from './refresh-policies.ts';
 
 export async function deleteNetwork(services: NetworkServices, name: string, requestor?: Requestor): Promise<void> {
   const { database, events } = services;
@@ -36,6 +37,7 @@ export async function deleteNetwork(services: NetworkServices, name: string, req
       });
     throw error;
   }
+  await refreshPolicies(services, { except: name });
   emitLifecycle(events, 'network-deleted', `/1.0/networks/${name}`, requestor ? { requestor } : {});
 }
 

@@ -7,6 +7,7 @@ import { getNetwork, listNetworks, type NetworkRecord, updateNetworkRow } from '
 import { emitLifecycle } from '../events/event-bus.ts';
 import * as check from './check-network.ts';
 import type { NetworkServices } from './create-network.ts';
+import { checkForwardsFit } from './forwards.ts';
 import { loadPlan } from './policies.ts';
 import { refreshPolicies } from './refresh-policies.ts';
 
@@ -73,7 +74,10 @@ async function wantedConfig(
   const taken = check.takenSubnets(control, others, record.name).map(({ subnet }) => subnet);
   const config = await type.completeConfig(merged, { creating: false, taken });
   check.checkWhole(type, record.name, config);
-  await database.read(reader => check.checkReferences(reader, config));
+  await database.read(async reader => {
+    await check.checkReferences(reader, config);
+    await checkForwardsFit(reader, { ...record, config });
+  });
   check.checkOverlap(control, { ...record, config }, others);
   return config;
 }

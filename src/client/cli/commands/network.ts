@@ -6,6 +6,8 @@ import { parsePairs } from '../key-values.ts';
 import { editingCommands } from '../object-editing.ts';
 import { printList } from '../output/table.ts';
 import { attachmentCommands } from './attachment.ts';
+import { aclCommands } from './network-acl.ts';
+import { forwardCommands } from './network-forward.ts';
 
 export const commands: readonly CommandSpec[] = [
   command({
@@ -127,6 +129,8 @@ export const commands: readonly CommandSpec[] = [
     matches: (device, _pool, network) =>
       device['type'] === 'nic' && (device['network'] ?? device['parent']) === network,
   }),
+  ...aclCommands,
+  ...forwardCommands,
 ];
 
 function networkRow(network: Network): readonly string[] {

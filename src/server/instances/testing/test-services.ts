@@ -100,6 +100,7 @@ export async function testServices(): Promise<TestServices> {
       attached.add(`${nic.instance}/${nic.device}`);
       return { bridge: 'lxdbr0' };
     },
+    joined: async () => undefined,
     detach: async (nic: Pick<NicAttachment, 'instance' | 'device'>) =>
       void attached.delete(`${nic.instance}/${nic.device}`),
   };
