@@ -40,7 +40,8 @@ describe('what tools around LXD expect of the daemon program', () => {
   });
 
   test('pages of an allowed origin may use the API, others may not', async () => {
-    const origin = { origin: 'https://ui.example' };
+    const browser = { 'sec-fetch-site': 'cross-site' };
+    const origin = { origin: 'https://ui.example', ...browser };
     expect((await daemon.request('GET', '/1.0', undefined, origin)).status).toBe(403);
     await daemon.must('config', 'set', 'core.https_allowed_origin', 'https://ui.example');
     await daemon.must('config', 'set', 'core.https_allowed_methods', 'GET, POST');
@@ -50,7 +51,9 @@ describe('what tools around LXD expect of the daemon program', () => {
       'https://ui.example',
       'GET, POST',
     ]);
-    expect((await daemon.request('GET', '/1.0', undefined, { origin: 'https://other.example' })).status).toBe(403);
+    expect(
+      (await daemon.request('GET', '/1.0', undefined, { origin: 'https://other.example', ...browser })).status,
+    ).toBe(403);
   });
 
   test('activateifneeded says why the daemon should run, also while it is down', async () => {

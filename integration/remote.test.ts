@@ -29,6 +29,10 @@ test('a stranger sees nothing', async () => {
   }
 });
 
+test.each(['https://evil.example', 'null'])('a web page of origin %s is refused', async origin => {
+  expect(JSON.parse((await curl('/1.0', '-H', `Origin: ${origin}`)).stdout)).toMatchObject({ error_code: 403 });
+});
+
 test('a port that is taken is refused, and the listener stays', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise(resolve => server.once('listening', resolve));

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import { defaultProject } from '#api/common.ts';
 import { ApiError, notFound } from '#api/error.ts';
 import type { Database } from '../database/database.ts';
@@ -24,12 +25,16 @@ export async function checkProject(database: Database, caller: Caller, project: 
   if (!row) throw notFound('Project', project);
 }
 
-/** Throws "permission-denied" for requests that a web page of an origin that is not allowed makes a browser send. */
-export function refuseOtherOrigins({ headers }: IncomingMessage, settings: Settings): void {
+/**
+ * Throws "permission-denied" for requests that a web page of an origin that is not allowed makes a browser send. No
+ * browser reaches the unix socket, where some libraries send an origin that they make up.
+ */
+export function refuseOtherOrigins({ headers, socket }: IncomingMessage, settings: Settings): void {
   if (originAllowed(settings, headers.origin)) return;
   const site = headers['sec-fetch-site'];
   const { origin, host } = headers;
-  const foreign = origin !== undefined && origin !== `https://${host ?? ''}` && origin !== `http://${host ?? ''}`;
+  const own = origin === `https://${host ?? ''}` || origin === `http://${host ?? ''}`;
+  const foreign = origin !== undefined && !own && socket instanceof TLSSocket;
   if (site === 'cross-site' || site === 'same-site' || foreign)
     throw new ApiError('permission-denied', 'Requests from web pages of other origins are refused');
 }
