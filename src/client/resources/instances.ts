@@ -14,6 +14,7 @@ import type { RawAnswer } from '../http.ts';
 import type { OperationHandle } from '../operation-handle.ts';
 import type { CallOptions, Query, Transport } from '../transport.ts';
 import { type Change, Collection } from './collection.ts';
+import { InstanceMetadata } from './instance-metadata.ts';
 
 export class Instances extends Collection<Instance, InstancesPost, InstancePut> {
   constructor(transport: Transport) {
@@ -44,6 +45,10 @@ export class Instances extends Collection<Instance, InstancesPost, InstancePut> 
 
   snapshots(name: string): Collection<InstanceSnapshot, InstanceSnapshotsPost, { readonly expires_at: string }> {
     return new Collection(this.transport, `${this.path(name)}/snapshots`);
+  }
+
+  metadata(name: string): InstanceMetadata {
+    return new InstanceMetadata(this.transport, this.path(name));
   }
 
   async exec(name: string, request: InstanceExecPost): Promise<OperationHandle> {

@@ -56,6 +56,8 @@ export const apiExtensions: readonly string[] = [
   'id_map_current',
   'kernel_limits',
   'limits_hugepages',
+  'container_edit_metadata',
+  'cloud_init',
   'container_disk_shift',
   'container_raw_mount',
   'unix_device_rename',

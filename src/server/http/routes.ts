@@ -8,6 +8,7 @@ import { execRoutes } from './routes/exec.ts';
 import { fileRoutes } from './routes/files.ts';
 import { imageAliasRoutes } from './routes/image-aliases.ts';
 import { imageRoutes } from './routes/images.ts';
+import { instanceMetadataRoutes } from './routes/instance-metadata.ts';
 import { instanceStateRoutes } from './routes/instance-state.ts';
 import { instanceRoutes } from './routes/instances.ts';
 import { internalRoutes } from './routes/internal.ts';
@@ -36,6 +37,7 @@ export const routes: readonly Route[] = [
   ...imageAliasRoutes,
   ...imageRoutes,
   ...instanceRoutes,
+  ...instanceMetadataRoutes,
   ...instanceStateRoutes,
   ...snapshotRoutes,
   ...backupRoutes,

@@ -8,6 +8,7 @@ import { editObject, showYaml } from '../object-editing.ts';
 import { printPlan } from '../output/plan.ts';
 import type { Session } from '../session.ts';
 import { loadInstance, loadInstanceDevices } from './instance-editing.ts';
+import { templateCommands } from './config-template.ts';
 import { trustCommands } from './trust.ts';
 
 const expandedOption = flag('-e,--expanded', 'Show the expanded configuration');
@@ -113,6 +114,7 @@ export const commands: readonly CommandSpec[] = [
     },
   }),
   ...deviceCommands('config', 'instance', loadInstanceDevices),
+  ...templateCommands,
   ...trustCommands,
 ];
 
