@@ -181,4 +181,9 @@ export interface DriverType {
     config: ConfigMap,
     context: { readonly poolName: string; readonly loopFile: string },
   ): Promise<ConfigMap>;
+  /** The config of a pool that is there already, by what a user knows of it; absent where pools cannot be found again. */
+  adoptConfig?(
+    config: ConfigMap,
+    context: { readonly poolName: string; readonly loopFile: string },
+  ): Promise<ConfigMap>;
 }

@@ -44,6 +44,7 @@ export const families: Readonly<Record<string, Family>> = {
     summary: 'Set this machine up and launch a first container',
     load: () => import('./commands/quickstart.ts'),
   },
+  recover: { summary: 'Bring instances back that the database has lost', load: () => import('./commands/recover.ts') },
   remote: { summary: 'Manage the list of remote servers', load: () => import('./commands/remote.ts') },
   rename: { summary: 'Rename instances and snapshots', load: () => import('./commands/copy.ts') },
   restart: { summary: 'Restart instances', load: () => import('./commands/power.ts') },

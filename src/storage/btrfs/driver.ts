@@ -9,7 +9,7 @@ import { btrfsKeys } from './config-keys.ts';
 import * as pool from './pool.ts';
 import { inheritLimit, setQuota, volumeUsage } from './quota.ts';
 import { receive, send } from './send-receive.ts';
-import { completeConfig } from './source.ts';
+import { adoptConfig, completeConfig } from './source.ts';
 import { receiveChain, openChain, viewVolume } from './stream-chain.ts';
 import { destroy, snapshotTree } from './subvolumes.ts';
 
@@ -21,6 +21,7 @@ export const btrfs: DriverType = {
   create,
   version,
   completeConfig,
+  adoptConfig,
 };
 
 const operations: TreeOperations = {

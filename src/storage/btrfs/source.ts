@@ -5,6 +5,7 @@ import type { ConfigMap } from '#api/common.ts';
 import { ApiError, alreadyExists, invalid } from '#api/error.ts';
 import type { DriverContext } from '../driver.ts';
 import { defaultLoopSize } from '../loop-file.ts';
+import { checkPoolFolder } from '../trees/folders.ts';
 import { btrfsMagic, fileSystemAt } from '../mounts.ts';
 
 /** Where a pool's file system lies. */
@@ -46,6 +47,23 @@ export async function completeConfig(
   if (fileSystemAt(source) !== btrfsMagic) throw invalid('source', `"${source}" is not on a btrfs file system`);
   if ((await readdir(source)).length > 0) throw invalid('source', `folder "${source}" is not empty`);
   return { ...config, 'volatile.initial_source': source };
+}
+
+/** A device may be given by its name, and a loop file by nothing; what is there is not touched. */
+export async function adoptConfig(config: ConfigMap, { loopFile }: { readonly loopFile: string }): Promise<ConfigMap> {
+  const source = config['source'] || loopFile;
+  const found = path.isAbsolute(source) ? await stat(source).catch(() => undefined) : undefined;
+  if (source === loopFile) {
+    if (!found) throw invalid('source', `"${loopFile}" does not exist; name a device or folder, or put the file there`);
+    return { ...config, source, size: config['size'] || String(found.size) };
+  }
+  if (!found?.isBlockDevice()) {
+    if (path.isAbsolute(source)) await checkPoolFolder(source);
+    return { ...config, source };
+  }
+  const id = await fileSystemIdOf(source);
+  if (id === undefined) throw invalid('source', `"${source}" holds no btrfs file system`);
+  return { ...config, source: id, 'volatile.initial_source': source };
 }
 
 /** The block device that holds the file system now; throws "unavailable" when there is none. */

@@ -17,6 +17,7 @@ export const dir: DriverType = {
   create,
   version: () => Promise.resolve('1'),
   completeConfig: pool.completeConfig,
+  adoptConfig: pool.adoptConfig,
 };
 
 const operations: TreeOperations = {

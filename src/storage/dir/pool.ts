@@ -5,7 +5,7 @@ import { ApiError, invalid } from '#api/error.ts';
 import { poolFolders } from '../layout.ts';
 import { bindMount, mountedAt, unmountFrom } from '../mounts.ts';
 import { hasCode } from '../trees/folder.ts';
-import { ensureFolders, findLeftovers } from '../trees/folders.ts';
+import { checkPoolFolder, ensureFolders, findLeftovers } from '../trees/folders.ts';
 import { destroyLater, discard, type TreeContext } from '../trees/trees.ts';
 
 /** Checks the source before anything of the pool exists, so that undoing its creation cannot hit what was there. */
@@ -17,6 +17,11 @@ export async function completeConfig(config: ConfigMap): Promise<ConfigMap> {
   if (!found?.isDirectory()) throw invalid('source', `"${source}" is not a folder`);
   if ((await readdir(source)).length > 0) throw invalid('source', `folder "${source}" is not empty`);
   return { ...config, 'volatile.initial_source': source };
+}
+
+export async function adoptConfig(config: ConfigMap): Promise<ConfigMap> {
+  if (config['source']) await checkPoolFolder(config['source']);
+  return config;
 }
 
 export async function deletePool(context: TreeContext): Promise<void> {

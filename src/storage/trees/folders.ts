@@ -1,4 +1,6 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { invalid } from '#api/error.ts';
 import type { Volume } from '../driver.ts';
 import { Folder } from './folder.ts';
 import { isTemporary, poolFolders, snapshotFolders, volumeFolders, volumeKinds } from '../layout.ts';
@@ -10,6 +12,12 @@ export function ensureFolders(mountPoint: string): void {
   for (const { name, mode } of poolFolders) {
     using _folder = root.ensure(name, mode);
   }
+}
+
+/** Throws "invalid-argument" unless the folder is that of a pool: looking for one must not make one. */
+export async function checkPoolFolder(folder: string): Promise<void> {
+  const found = await stat(path.join(folder, volumeFolders.container)).catch(() => undefined);
+  if (!found?.isDirectory()) throw invalid('source', `"${folder}" holds no storage pool`);
 }
 
 /** Everything in the pool that bears a temporary name, as folder below the mount point and name in it. */

@@ -2,12 +2,32 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ApiError, invalid } from '#api/error.ts';
+import type { RecoverPool } from '#api/recover.ts';
+import { recoverLost, validateRecovery } from '../../backups/recover-lost.ts';
 import type { Database } from '../../database/database.ts';
 import { dumpSql, runSql } from '../../database/sql-text.ts';
 import type { Services } from '../../services.ts';
 import { type Route, sync } from '../route.ts';
 
 const defaultStopMs = 5 * 60_000;
+
+const recoverPools = {
+  type: 'array',
+  maxItems: 1000,
+  items: {
+    type: 'object',
+    required: ['name'],
+    properties: {
+      name: { type: 'string' },
+      driver: { type: 'string' },
+      description: { type: 'string' },
+      config: { type: ['object', 'null'], additionalProperties: { type: 'string' } },
+    },
+  },
+};
+
+/** LXD's own program writes the member small. */
+const recoverPost = { type: 'object', properties: { Pools: recoverPools, pools: recoverPools } };
 
 /** What our own command line asks of the daemon beside the API. */
 export const internalRoutes: readonly Route[] = [
@@ -38,6 +58,23 @@ export const internalRoutes: readonly Route[] = [
     handle: () => {
       collectGarbage();
       return sync();
+    },
+  },
+  {
+    method: 'POST',
+    path: '/internal/recover/validate',
+    access: 'admin',
+    body: recoverPost,
+    handle: async (services, { body }) => sync(await validateRecovery(services, poolsOf(body))),
+  },
+  {
+    method: 'POST',
+    path: '/internal/recover/import',
+    access: 'admin',
+    body: recoverPost,
+    handle: async (services, { body, caller }) => {
+      const skipped = await recoverLost(services, poolsOf(body), caller.requestor);
+      return sync(skipped.length > 0 ? { SkippedVolumes: skipped } : {});
     },
   },
   {
@@ -74,6 +111,11 @@ export const internalRoutes: readonly Route[] = [
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
+}
+
+function poolsOf(body: unknown): readonly RecoverPool[] {
+  const { Pools, pools } = body as Readonly<Record<'Pools' | 'pools', readonly RecoverPool[] | undefined>>;
+  return Pools ?? pools ?? [];
 }
 
 function databaseOf(services: Services, name: string | undefined): Database {
