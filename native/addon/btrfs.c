@@ -1,6 +1,7 @@
 // Subvolumes, snapshots and quota of btrfs (linux/btrfs.h)
 #include <fcntl.h>
 #include <linux/btrfs.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 
 #include "btrfs-tree.h"
@@ -213,6 +214,29 @@ static napi_value usage(napi_env env, napi_callback_info info) {
     return start_if(env, get_unsigned(env, arguments[1], &btrfs->subvolume), btrfs);
 }
 
+static bool parse_uuid(const char *text, char *uuid) {
+    if (strlen(text) != (size_t)2 * BTRFS_UUID_SIZE) return false;
+    for (int i = 0; i < BTRFS_UUID_SIZE; i++) {
+        unsigned byte;
+        if (sscanf(text + 2 * i, "%2x", &byte) != 1) return false;
+        uuid[i] = (char)byte;
+    }
+    return true;
+}
+
+static int run_set_received(struct job *job) {
+    struct btrfs_job *btrfs = (struct btrfs_job *)job;
+    struct btrfs_ioctl_received_subvol_args received = {0};
+    if (!parse_uuid(btrfs->name, received.uuid)) return EINVAL;
+    return ioctl(btrfs->descriptor, BTRFS_IOC_SET_RECEIVED_SUBVOL, &received) < 0 ? errno : 0;
+}
+
+static napi_value set_received(napi_env env, napi_callback_info info) {
+    napi_value arguments[2];
+    struct btrfs_job *btrfs = new_job(env, info, arguments, 2, run_set_received, "BTRFS_IOC_SET_RECEIVED_SUBVOL");
+    return btrfs ? start_if(env, get_string(env, arguments[1], &btrfs->name), btrfs) : NULL;
+}
+
 const struct function btrfs_functions[] = {
     {"btrfsCreateSubvolume", create_subvolume},
     {"btrfsSnapshot", snapshot},
@@ -223,5 +247,6 @@ const struct function btrfs_functions[] = {
     {"btrfsEnableQuota", enable_quota},
     {"btrfsSetLimit", set_limit},
     {"btrfsUsage", usage},
+    {"btrfsSetReceived", set_received},
     FUNCTIONS_END,
 };

@@ -114,6 +114,14 @@ export function btrfsUsage(
   subvolumeId: number,
 ): Promise<{ readonly referenced: number; readonly exclusive: number; readonly limit?: number } | undefined>;
 
+/**
+ * What a subvolume is known by on this and on other file systems (BTRFS_IOC_GET_SUBVOL_INFO): lower-case hexadecimal
+ * without dashes; `receivedUuid` is empty unless it was made from a stream and not changed since.
+ */
+export function btrfsIdentity(subvolume: number): { readonly uuid: string; readonly receivedUuid: string };
+/** Says which subvolume of another file system a writable one equals (BTRFS_IOC_SET_RECEIVED_SUBVOL). On a native thread. */
+export function btrfsSetReceived(subvolume: number, uuid: string): Promise<void>;
+
 // ---- rtnetlink (rtnetlink(7)) ----
 
 export interface LinkCounters {

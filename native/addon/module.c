@@ -18,6 +18,7 @@ NAPI_MODULE_INIT() {
     add(env, exports, file_functions);
     add(env, exports, mount_functions);
     add(env, exports, btrfs_functions);
+    add(env, exports, btrfs_identity_functions);
     add(env, exports, netlink_state_functions);
     add(env, exports, netlink_change_functions);
     return exports;

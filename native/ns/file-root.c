@@ -47,16 +47,15 @@ int enter_running(const struct target *target, const char **stage) {
     return become_root(stage);
 }
 
-static int write_map(pid_t pid, const char *name, uint32_t host_base, uint32_t size) {
-    char path[40], map[48];
+static int write_map(pid_t pid, const char *name, const char *map) {
+    char path[40];
     snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-    int length = snprintf(map, sizeof map, "0 %u %u\n", host_base, size);
     AUTO_CLOSE int file = open(path, O_WRONLY | O_CLOEXEC);
-    return file < 0 || write(file, map, (size_t)length) != length ? -1 : 0;
+    return file < 0 || write(file, map, strlen(map)) != (ssize_t)strlen(map) ? -1 : 0;
 }
 
 /// A user namespace is only made by a process in it: a child that ends once the maps are written.
-static int create_user_namespace(uint32_t host_base, uint32_t size) {
+int create_user_namespace(const char *map) {
     int ready[2], done[2];
     char byte = 0;
     if (pipe2(ready, O_CLOEXEC) < 0 || pipe2(done, O_CLOEXEC) < 0) return -1;
@@ -72,8 +71,8 @@ static int create_user_namespace(uint32_t host_base, uint32_t size) {
     int namespace = -1;
     char path[32];
     snprintf(path, sizeof path, "/proc/%d/ns/user", child);
-    if (read(ready[0], &byte, 1) == 1 && write_map(child, "uid_map", host_base, size) == 0 &&
-        write_map(child, "gid_map", host_base, size) == 0)
+    if (read(ready[0], &byte, 1) == 1 && write_map(child, "uid_map", map) == 0 &&
+        write_map(child, "gid_map", map) == 0)
         namespace = open(path, O_RDONLY | O_CLOEXEC);
     close(ready[0]);
     close(done[1]);
@@ -108,7 +107,9 @@ static int make_root(int tree, const char **stage) {
 
 int enter_stopped(const char *rootfs, uint32_t host_base, uint32_t size, const char **stage) {
     *stage = "create a user namespace";
-    AUTO_CLOSE int users = size ? create_user_namespace(host_base, size) : -1;
+    char map[48];
+    snprintf(map, sizeof map, "0 %u %u\n", host_base, size);
+    AUTO_CLOSE int users = size ? create_user_namespace(map) : -1;
     if (size && users < 0) return -1;
     AUTO_CLOSE int tree = clone_root(rootfs, users, stage);
     if (tree < 0 || make_root(tree, stage) < 0) return -1;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "cage.h"
 #include "files.h"
 #include "hook.h"
 #include "self-copy.h"
@@ -16,7 +17,9 @@ static const char usage[] =
     "usage: ctr-ns serve FD\n"
     "       ctr-ns files FD running PID START_TIME\n"
     "       ctr-ns files FD stopped ROOTFS [HOST_BASE SIZE]\n"
-    "       ctr-ns hook RUN_DIRECTORY\n";
+    "       ctr-ns hook RUN_DIRECTORY\n"
+    "       ctr-ns cage ro|rw[+btrfs] TREE HOST_BASE SIZE PROGRAM [ARGUMENT...]\n"
+    "       ctr-ns relay\n";
 
 /// Prepares a long-lived process: it ends with the daemon, runs from a sealed copy and holds 0 to 2 and `socket` only.
 static int settle(int socket, char **arguments) {
@@ -30,6 +33,8 @@ static int settle(int socket, char **arguments) {
 
 int main(int count, char **arguments) {
     if (count == 3 && strcmp(arguments[1], "hook") == 0) return hook(arguments[2]);
+    if (count >= 7 && strcmp(arguments[1], "cage") == 0) return cage(arguments + 2);
+    if (count >= 2 && strcmp(arguments[1], "relay") == 0) return relay();
     bool serves = count == 3 && strcmp(arguments[1], "serve") == 0;
     bool has_files = count >= 5 && strcmp(arguments[1], "files") == 0;
     if (!serves && !has_files) {

@@ -75,6 +75,29 @@ export interface InstancesPost extends Omit<InstancePut, 'restore'> {
   readonly start?: boolean;
 }
 
+/** A peer's operation that waits for websockets */
+export interface MigrationTarget {
+  readonly certificate?: string;
+  /** URL of the operation */
+  readonly operation?: string;
+  readonly secrets?: Readonly<Record<string, string>>;
+}
+
+/** POST /1.0/instances/{name}: a new name, or with `migration` a move to another server, pool or project */
+export interface InstancePost {
+  readonly name?: string;
+  readonly migration?: boolean;
+  /** with the state of its processes */
+  readonly live?: boolean;
+  readonly instance_only?: boolean;
+  readonly container_only?: boolean;
+  readonly allow_inconsistent?: boolean;
+  readonly pool?: string;
+  readonly project?: string;
+  /** push to this server instead of waiting for it */
+  readonly target?: MigrationTarget;
+}
+
 export type InstanceAction = 'start' | 'stop' | 'restart' | 'freeze' | 'unfreeze';
 
 /** PUT /1.0/instances/{name}/state */

@@ -20,6 +20,12 @@ export interface Snapshot {
 /** Fills an empty folder that belongs to root; a rejection undoes what the folder was made for. */
 export type FillVolume = (folder: string) => Promise<void>;
 
+/**
+ * Changes a copy of a volume; `keepSnapshot` makes a snapshot of how the copy is at that moment, in the place of one of
+ * that name.
+ */
+export type RefillVolume = (folder: string, keepSnapshot: (name: string) => Promise<void>) => Promise<void>;
+
 /** Bytes; `total` is the quota of a volume, or the size of the file system when it has none. */
 export interface Usage {
   readonly used: number;
@@ -90,6 +96,11 @@ export interface StorageDriver {
    * in force.
    */
   restoreSnapshot(snapshot: Snapshot): Promise<void>;
+  /**
+   * Puts what `fill` makes of a copy in the volume's place, with the snapshots that it keeps: until `fill` is done nothing
+   * changes, and nothing at all when it fails. A quota stays in force.
+   */
+  refillVolume(volume: Volume, fill: RefillVolume): Promise<void>;
   /** Oldest first. */
   listSnapshots(volume: Volume): Promise<readonly string[]>;
 }

@@ -3,10 +3,11 @@ import type { HeldLock, KeyedLock } from '#base/keyed-lock.ts';
 import type { Log } from '#base/log.ts';
 import { Revert } from '#base/revert.ts';
 import { copyTree } from './copy-tree.ts';
-import type { FillVolume, PoolUsage, Snapshot, StorageDriver, Usage, Volume } from './driver.ts';
+import type { FillVolume, PoolUsage, RefillVolume, Snapshot, StorageDriver, Usage, Volume } from './driver.ts';
 import { describeSource, isSnapshot, volumeOf } from './layout.ts';
+import { type CheckTree, hasTreeStreams, type TreeReceiver, type TreeSender } from './tree-streams.ts';
 
-export type { FillVolume, Snapshot, Usage, Volume };
+export type { FillVolume, RefillVolume, Snapshot, Usage, Volume };
 
 /** Prefix of image volumes that are being filled; fingerprints are hexadecimal, so none looks like that. */
 const filling = 'filling-';
@@ -212,6 +213,40 @@ export class Pool {
     using _lock = await this.#hold(snapshot.volume, 'restore snapshot');
     this.#assertUnused(snapshot.volume, 'restore');
     await this.driver.restoreSnapshot(snapshot);
+  }
+
+  /**
+   * Puts what `fill` makes of a copy in the volume's place, with the snapshots that it keeps: until `fill` is done nothing
+   * changes, and nothing at all when it fails.
+   */
+  async refillVolume(volume: Volume, fill: RefillVolume): Promise<void> {
+    using _lock = await this.#hold(volume, 'refill');
+    this.#assertUnused(volume, 'refill');
+    await this.driver.refillVolume(volume, fill);
+  }
+
+  /** A volume, or what it was at snapshot `head`, and snapshots of it as streams; undefined where the driver has none. */
+  async openSender(volume: Volume, snapshots: readonly string[], head?: string): Promise<TreeSender | undefined> {
+    if (!hasTreeStreams(this.driver)) return undefined;
+    using _lock = await this.#hold(volume, 'send');
+    return await this.driver.openSender(volume, snapshots, head);
+  }
+
+  get hasTreeStreams(): boolean {
+    return hasTreeStreams(this.driver);
+  }
+
+  /** Takes such streams; undefined where the driver cannot. */
+  async openReceiver(check: CheckTree): Promise<TreeReceiver | undefined> {
+    return hasTreeStreams(this.driver) ? await this.driver.openReceiver(check) : undefined;
+  }
+
+  /** Puts a volume and snapshots of it that were received in place. */
+  async placeReceived(receiver: TreeReceiver, volume: Volume, snapshots: readonly string[]): Promise<void> {
+    using _lock = await this.#hold(volume, 'receive');
+    this.#assertUnused(volume, 'receive');
+    for (const name of snapshots) await receiver.placeSnapshot({ volume, name });
+    await receiver.placeVolume(volume);
   }
 
   /** Oldest first. */

@@ -80,6 +80,13 @@ export const apiExtensions: readonly string[] = [
   'container_backup_override_pool',
   'backup_override_name',
   'direct_backup', // Incus': a backup as the answer itself
+  // moving between servers
+  'migration_progress',
+  'container_push',
+  'container_push_target',
+  'container_incremental_copy',
+  'container_stateless_copy',
+  'instance_allow_inconsistent_copy',
   // exec, console and files
   'container_exec_recording',
   'container_exec_signal_handling',

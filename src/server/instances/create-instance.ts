@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { ApiError } from '#api/error.ts';
 import type { InstancesPost } from '#api/instance.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import type { HeldLock } from '#base/keyed-lock.ts';
@@ -7,7 +8,7 @@ import { Revert } from '#base/revert.ts';
 import { touchImage } from '#server/database/images.ts';
 import { deleteInstanceRow, insertInstance, type InstanceRecord, updateInstance } from '#server/database/instances.ts';
 import type { Transaction } from '#server/database/database.ts';
-import { insertSnapshot } from '#server/database/snapshots.ts';
+import { insertSnapshot, type NewSnapshot } from '#server/database/snapshots.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { unpackImage } from '../images/unpack.ts';
 import type { OperationContext } from '../operations/operation.ts';
@@ -21,9 +22,21 @@ import { holdInstance } from './status.ts';
 /** An instance whose name is taken and whose content is not there yet: `finish` makes it, `abandon` gives it up. */
 export interface BegunInstance {
   readonly record: InstanceRecord;
-  finish(context: ActionContext & Partial<Pick<OperationContext, 'update'>>): Promise<void>;
+  /** `receive` is for a source of type "migration" */
+  finish(context: FinishContext): Promise<void>;
   abandon(): Promise<void>;
 }
+
+/**
+ * Makes the root volume from what another server sends; `complete` makes the instance ready, with these snapshots, and
+ * is called once. What a failure leaves of the volume is deleted.
+ */
+export type ReceiveRoot = (
+  record: InstanceRecord,
+  complete: (snapshots: readonly Omit<NewSnapshot, 'instanceId'>[]) => Promise<void>,
+) => Promise<void>;
+
+type FinishContext = ActionContext & Partial<Pick<OperationContext, 'update'>> & { readonly receive?: ReceiveRoot };
 
 /** What creating would do. */
 export async function planCreate(
@@ -100,16 +113,35 @@ async function fillInstance(
   services: InstanceServices,
   record: InstanceRecord,
   { checked, origin }: PlannedInstance,
-  context: ActionContext & Partial<Pick<OperationContext, 'update'>>,
+  context: FinishContext,
 ): Promise<void> {
-  const word = wordOf(origin);
   await using revert = new Revert(services.log);
   revert.add('inserting the row', () => services.database.write(tx => deleteInstanceRow(tx, record.id)));
   context.signal?.throwIfAborted();
 
   const pool = rootPool(services, record);
   revert.add('creating the root volume', () => pool.deleteVolume(rootVolume(record)));
+  const complete = async (snapshots: readonly Omit<NewSnapshot, 'instanceId'>[]): Promise<void> => {
+    await completeInstance(services, record, { checked, origin }, snapshots, { ...context, revert });
+  };
+  if (origin.kind === 'received') {
+    if (!context.receive) throw new ApiError('internal', 'There is nobody to receive from');
+    await context.receive(record, complete);
+    return;
+  }
   await createRoot(services, record, origin, context);
+  await complete('snapshots' in origin ? origin.snapshots : []);
+}
+
+/** The steps when the content is there. */
+async function completeInstance(
+  services: InstanceServices,
+  record: InstanceRecord,
+  { checked, origin }: Pick<PlannedInstance, 'checked' | 'origin'>,
+  snapshots: readonly Omit<NewSnapshot, 'instanceId'>[],
+  { revert, ...context }: ActionContext & { readonly revert: Revert },
+): Promise<void> {
+  const word = wordOf(origin);
   if (checked.rootSize) await limitRoot(services, record, checked.rootSize);
   await faultPoint(`${word}.after-volume`);
 
@@ -119,8 +151,7 @@ async function fillInstance(
 
   context.signal?.throwIfAborted();
   await services.database.write(async tx => {
-    for (const snapshot of 'snapshots' in origin ? origin.snapshots : [])
-      await insertSnapshot(tx, { ...snapshot, instanceId: record.id });
+    for (const snapshot of snapshots) await insertSnapshot(tx, { ...snapshot, instanceId: record.id });
     await updateInstance(tx, record, { ready: true });
   });
   revert.commit();
@@ -133,7 +164,8 @@ async function fillInstance(
 }
 
 /** Under which its fault points stand. */
-function wordOf({ kind }: Origin): 'copy' | 'import' | 'create' {
+function wordOf({ kind }: Origin): 'copy' | 'import' | 'create' | 'receive' {
+  if (kind === 'received') return 'receive';
   return kind === 'copy' || kind === 'import' ? kind : 'create';
 }
 
@@ -141,7 +173,7 @@ function wordOf({ kind }: Origin): 'copy' | 'import' | 'create' {
 async function createRoot(
   services: InstanceServices,
   record: InstanceRecord,
-  origin: Origin,
+  origin: Exclude<Origin, { readonly kind: 'received' }>,
   { signal, update }: ActionContext & Partial<Pick<OperationContext, 'update'>>,
 ): Promise<void> {
   const pool = rootPool(services, record);
@@ -186,6 +218,7 @@ function planOf({ row, checked, origin }: PlannedInstance, start: boolean): Plan
   const from = {
     none: () => 'empty',
     import: () => 'from a backup',
+    received: () => 'from another server',
     image: () => `from image ${origin.kind === 'image' ? origin.image.fingerprint.slice(0, 12) : ''}`,
     copy: () =>
       origin.kind === 'copy'

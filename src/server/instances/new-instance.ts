@@ -19,6 +19,8 @@ import { isolatedRanges } from './start-instance.ts';
 export type Origin =
   | { readonly kind: 'none' }
   | { readonly kind: 'image'; readonly image: ImageRecord }
+  /** from another server */
+  | { readonly kind: 'received' }
   | {
       readonly kind: 'copy';
       readonly instance: InstanceRecord;
@@ -72,13 +74,14 @@ export async function planInstance(reader: Reader, project: string, request: Ins
   const checked = await checkInstance(reader, local);
   checkAddedDevices(checked.devices);
   const now = new Date().toISOString();
-  const config = { ...local.config, ...(await newVolatile(reader, checked)) };
+  const moved = origin.kind === 'received' ? movedVolatile(request.config ?? {}) : {};
+  const config = { ...local.config, ...(await newVolatile(reader, checked)), ...moved };
   const row: NewInstance = {
     ...local,
     config:
       origin.kind === 'none'
         ? config
-        : { ...config, 'volatile.apply_template': origin.kind === 'copy' ? 'copy' : 'create' },
+        : { ...config, 'volatile.apply_template': origin.kind === 'image' ? 'create' : 'copy' },
     architecture: architectureOf(request.architecture || template.architecture),
     ephemeral: request.ephemeral ?? template.ephemeral,
     stateful: false,
@@ -121,8 +124,8 @@ async function originOf(reader: Reader, project: string, request: InstancesPost)
     }
     case 'copy':
       return await copyOrigin(reader, project, request);
-    default:
-      throw new ApiError('unsupported', `Invalid "source.type": "${source.type}" is not supported here`);
+    case 'migration':
+      return { kind: 'received' };
   }
 }
 
@@ -174,7 +177,6 @@ export async function newVolatile(
   const uuid = randomUUID();
   return {
     'volatile.uuid': uuid,
-    'volatile.uuid.generation': uuid,
     'volatile.cloud-init.instance-id': randomUUID(),
     'volatile.last_state.power': 'STOPPED',
     ...idmapVolatile(idmapOf(config, await isolatedRanges(reader))),
@@ -190,6 +192,17 @@ function withoutVolatile(config: ConfigMap): ConfigMap {
 function keptVolatile(config: ConfigMap): ConfigMap {
   const image = config['volatile.base_image'];
   return image && /^[0-9a-f]{64}$/.test(image) ? { 'volatile.base_image': image } : {};
+}
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** What an instance that moves from another server keeps beside its base image: who it is, and its MAC addresses. */
+function movedVolatile(config: ConfigMap): ConfigMap {
+  const isKept = ([key, value]: readonly [string, string]): boolean =>
+    /^volatile\.[^.]+\.hwaddr$/.test(key)
+      ? /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(value)
+      : /^volatile\.(uuid|cloud-init\.instance-id)$/.test(key) && uuidPattern.test(value);
+  return Object.fromEntries(Object.entries(config).filter(isKept));
 }
 
 const architectures: Readonly<Record<string, readonly string[]>> = {

@@ -2,6 +2,7 @@ import type { ConfigMap } from '#api/common.ts';
 import { CommandError, runCommand } from '#base/run-command.ts';
 import { kernel } from '#native/kernel.ts';
 import type { DriverContext, DriverType, SendReceive, StableViews, StorageDriver, StreamChains } from '../driver.ts';
+import type { TreeStreams } from '../tree-streams.ts';
 import { Background } from '../trees/background.ts';
 import { treeVerbs } from '../trees/verbs.ts';
 import type { TreeContext, TreeOperations } from '../trees/trees.ts';
@@ -11,6 +12,8 @@ import { inheritLimit, setQuota, volumeUsage } from './quota.ts';
 import { receive, send } from './send-receive.ts';
 import { adoptConfig, completeConfig } from './source.ts';
 import { receiveChain, openChain, viewVolume } from './stream-chain.ts';
+import { openReceiver } from './stream-receiver.ts';
+import { openSender } from './stream-sender.ts';
 import { destroy, snapshotTree } from './subvolumes.ts';
 
 /** Each volume is a subvolume, each snapshot a read-only one; see btrfs-subvolume(8). */
@@ -34,7 +37,7 @@ const operations: TreeOperations = {
   age: tree => BigInt(kernel.btrfsSubvolumeId(tree.descriptor)),
 };
 
-function create(given: DriverContext): StorageDriver & SendReceive & StableViews & StreamChains {
+function create(given: DriverContext): StorageDriver & SendReceive & StableViews & StreamChains & TreeStreams {
   const context: TreeContext & { config: ConfigMap } = { ...given, background: new Background(given.log), operations };
   return {
     ...treeVerbs(context),
@@ -56,6 +59,10 @@ function create(given: DriverContext): StorageDriver & SendReceive & StableViews
     viewVolume: volume => viewVolume(context, volume),
     openChain: (volume, snapshots, signal) => openChain(context, volume, snapshots, signal),
     receiveChain: (volume, streams, signal) => receiveChain(context, volume, streams, signal),
+
+    treeFormat: 'btrfs',
+    openSender: (volume, snapshots, head) => openSender(context, volume, snapshots, head),
+    openReceiver: check => openReceiver(context, check),
   };
 }
 

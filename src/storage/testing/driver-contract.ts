@@ -216,6 +216,40 @@ export function describeDriver(name: string, setUp: () => Promise<DriverUnderTes
         expect([await driver.listSnapshots(web), await read(snap0, 'state')]).toEqual([['snap0'], 'filled']);
       });
 
+      test('refillVolume() changes content and snapshots at its end', async () => {
+        await makeWeb();
+        await driver.createSnapshot(snap0);
+        await driver.refillVolume(web, async (folder, keepSnapshot) => {
+          expect(await readFile(path.join(folder, 'state'), 'utf8')).toBe('one');
+          await writeFile(path.join(folder, 'state'), 'two');
+          await keepSnapshot('snap0');
+          await keepSnapshot('snap1');
+          await writeFile(path.join(folder, 'state'), 'three');
+          expect([await read(web, 'state'), await read(snap0, 'state')]).toEqual(['one', 'one']);
+        });
+        expect([await read(web, 'state'), await read(snap0, 'state'), await read(snap1, 'state')]).toEqual([
+          'three',
+          'two',
+          'two',
+        ]);
+        expect([...(await driver.listSnapshots(web))].sort()).toEqual(['snap0', 'snap1']);
+      });
+
+      test('refillVolume() that fails changes nothing', async () => {
+        await makeWeb();
+        await driver.createSnapshot(snap0);
+        const broken = driver.refillVolume(web, async (folder, keepSnapshot) => {
+          await writeFile(path.join(folder, 'state'), 'half');
+          await keepSnapshot('snap0');
+          await keepSnapshot('snap1');
+          throw new Error('the source went away');
+        });
+        await expect(broken).rejects.toThrow('the source went away');
+        await driver.settle();
+        expect([await read(web, 'state'), await read(snap0, 'state')]).toEqual(['one', 'one']);
+        expect(await driver.listSnapshots(web)).toEqual(['snap0']);
+      });
+
       test('renameSnapshot() and deleteSnapshot() keep the others; deleting again succeeds', async () => {
         await makeWeb();
         await driver.createSnapshot(snap0);

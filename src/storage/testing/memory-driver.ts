@@ -1,7 +1,7 @@
 import { cp, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ApiError } from '#api/error.ts';
-import type { FillVolume, PoolUsage, Snapshot, StorageDriver, Usage, Volume, VolumeKind } from '../driver.ts';
+import type { FillVolume, PoolUsage, RefillVolume, Snapshot, StorageDriver, Usage, Volume, VolumeKind } from '../driver.ts';
 import { missing, taken } from '../errors.ts';
 import { checkName, isSnapshot, snapshotFolder, volumeFolders, volumeKinds } from '../layout.ts';
 
@@ -159,6 +159,32 @@ export class MemoryDriver implements StorageDriver {
     await rename(folder, old);
     await this.#copy(from, folder);
     await rm(old, { recursive: true });
+  }
+
+  async refillVolume(volume: Volume, fill: RefillVolume): Promise<void> {
+    const { snapshots } = this.#entry(volume);
+    this.#scratch += 1;
+    const aside = path.join(this.#root, `refill-${String(this.#scratch)}`);
+    const kept: string[] = [];
+    try {
+      await this.#copy(this.#path(volume), path.join(aside, 'head'));
+      await fill(path.join(aside, 'head'), async name => {
+        await this.#copy(path.join(aside, 'head'), path.join(aside, checkName(`snapshot-${name}`)));
+        kept.push(name);
+      });
+    } catch (error) {
+      await rm(aside, { recursive: true });
+      throw error;
+    }
+    for (const name of kept) {
+      await this.deleteSnapshot({ volume, name });
+      await mkdir(path.dirname(this.#path({ volume, name })), { recursive: true });
+      await rename(path.join(aside, `snapshot-${name}`), this.#path({ volume, name }));
+      snapshots.push(name);
+    }
+    await rm(this.#path(volume), { recursive: true });
+    await rename(path.join(aside, 'head'), this.#path(volume));
+    await rm(aside, { recursive: true });
   }
 
   async listSnapshots(volume: Volume): Promise<readonly string[]> {

@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { ApiError } from '#api/error.ts';
 import { kernel } from '#native/kernel.ts';
@@ -90,6 +90,12 @@ export class Folder implements Disposable {
   }
 
   setMode(mode: number): void {
+    fchmodSync(this.descriptor, mode);
+  }
+
+  /** Gives the folder to root with this mode, whoever had it where it came from. */
+  takeOver(mode: number): void {
+    fchownSync(this.descriptor, 0, 0);
     fchmodSync(this.descriptor, mode);
   }
 

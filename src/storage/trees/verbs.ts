@@ -1,6 +1,7 @@
 import type { StorageDriver } from '../driver.ts';
 import { idmappedMountsAt, poolUsage } from '../mounts.ts';
 import { listVolumes } from './folders.ts';
+import { refillVolume } from './refill.ts';
 import * as snapshots from './snapshots.ts';
 import type { TreeContext } from './trees.ts';
 import * as volumes from './volumes.ts';
@@ -34,6 +35,7 @@ export function treeVerbs(context: TreeContext): TreeVerbs {
     deleteSnapshot: async snapshot => snapshots.deleteSnapshot(context, snapshot),
     renameSnapshot: async (snapshot, newName) => snapshots.renameSnapshot(context, snapshot, newName),
     restoreSnapshot: snapshot => snapshots.restoreSnapshot(context, snapshot),
+    refillVolume: (volume, fill) => refillVolume(context, volume, fill),
     listSnapshots: async volume => snapshots.listSnapshots(context, volume),
   };
 }

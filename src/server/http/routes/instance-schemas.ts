@@ -73,7 +73,17 @@ export const instancesPost: JsonSchema = {
 
 export const instancePost: JsonSchema = {
   type: 'object',
-  properties: { name: text, migration: flag, live: flag, pool: text, project: text },
+  properties: {
+    name: text,
+    migration: flag,
+    live: flag,
+    pool: text,
+    project: text,
+    instance_only: flag,
+    container_only: flag,
+    allow_inconsistent: flag,
+    target: { type: 'object', properties: { certificate: text, operation: text, secrets: map } },
+  },
 };
 
 export const snapshotsPost: JsonSchema = {

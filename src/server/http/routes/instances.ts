@@ -1,5 +1,5 @@
 import { ApiError, invalid } from '#api/error.ts';
-import type { InstancePut, InstancesPost, InstanceStatePut } from '#api/instance.ts';
+import type { InstancePost, InstancePut, InstancesPost, InstanceStatePut } from '#api/instance.ts';
 import { getInstance } from '#server/database/instances.ts';
 import { sourceMembers } from '#server/images/image-body.ts';
 import { awaitInstance } from '#server/instances/create-from-server.ts';
@@ -23,6 +23,7 @@ import { importBackup } from './backups.ts';
 import { instancePost, instancePut, instancesPost, instancesPut } from './instance-schemas.ts';
 import { addressOf, nameOf } from './image-create.ts';
 import { instanceOperation, wantsPlan } from './instance-operation.ts';
+import { receiveInstance, sendInstance } from './instance-migration.ts';
 import { changeAllStates } from './instance-state.ts';
 
 export const instanceRoutes: readonly Route[] = [
@@ -79,6 +80,7 @@ async function create(services: Services, request: ApiRequest): Promise<Reply> {
   // the rest of the plan does not depend on an image that is not here yet
   const planned: InstancesPost = isRemoteImage ? { ...body, source: { type: 'none' } } : body;
   if (wantsPlan(request)) return sync({ plan: await planCreate(services, project, planned) });
+  if (body.source.type === 'migration') return await receiveInstance(services, request);
   if (isRemoteImage) return await createFromServer(services, request, body);
   const begun = await beginInstance(services, project, body);
   try {
@@ -160,9 +162,10 @@ async function patch(services: Services, request: ApiRequest): Promise<Reply> {
 }
 
 async function post(services: Services, request: ApiRequest): Promise<Reply> {
-  const body = request.body as { name?: string; migration?: boolean; pool?: string; project?: string };
+  const body = request.body as InstancePost;
   const name = request.params['name'] ?? '';
   const { project } = request;
+  if (body.migration && !body.pool && !body.project) return await sendInstance(services, request);
   if (body.migration || body.pool || body.project)
     throw new ApiError('unsupported', 'Moving an instance to another pool, project or server is not supported yet');
   if (!body.name) throw invalid('name', 'is required');

@@ -1,6 +1,6 @@
 import { zeroTime } from '#api/common.ts';
 import { invalid } from '#api/error.ts';
-import type { InstanceSnapshotsPost } from '#api/instance.ts';
+import type { InstancePost, InstanceSnapshotsPost } from '#api/instance.ts';
 import { getInstance } from '#server/database/instances.ts';
 import { getSnapshot } from '#server/database/snapshots.ts';
 import { instancePath } from '#server/instances/instance-services.ts';
@@ -16,7 +16,8 @@ import type { OperationRequest } from '#server/operations/operation.ts';
 import type { Services } from '#server/services.ts';
 import { assertEtag } from '../../etag.ts';
 import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
-import { renamePost, snapshotPut, snapshotsPost } from './instance-schemas.ts';
+import { instancePost, snapshotPut, snapshotsPost } from './instance-schemas.ts';
+import { sendInstance } from './instance-migration.ts';
 import { instanceOperation } from './instance-operation.ts';
 
 const all = '/1.0/instances/:name/snapshots';
@@ -28,7 +29,7 @@ export const snapshotRoutes: readonly Route[] = [
   { method: 'GET', path: one, access: 'project', handle: read },
   { method: 'PUT', path: one, access: 'project', body: snapshotPut, handle: put },
   { method: 'PATCH', path: one, access: 'project', body: snapshotPut, handle: put },
-  { method: 'POST', path: one, access: 'project', body: renamePost, handle: rename },
+  { method: 'POST', path: one, access: 'project', body: instancePost, handle: rename },
   { method: 'DELETE', path: one, access: 'project', handle: remove },
 ];
 
@@ -78,11 +79,12 @@ async function put(services: Services, request: ApiRequest): Promise<Reply> {
 }
 
 async function rename(services: Services, request: ApiRequest): Promise<Reply> {
+  if ((request.body as InstancePost).migration) return await sendInstance(services, request);
   const { name = '', snapshot = '' } = request.params;
   const { project } = request;
   const { requestor } = request.caller;
-  const { name: to } = request.body as { name: string };
-  if (to === '') throw invalid('name', 'is required');
+  const { name: to } = request.body as InstancePost;
+  if (!to) throw invalid('name', 'is required');
   await mustExist(services, project, name, snapshot);
   return accepted(
     services.operations.run(snapshotOperation(request, 'Renaming snapshot', name, snapshot), ({ signal }) =>

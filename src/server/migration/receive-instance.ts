@@ -1,0 +1,107 @@
+import type { InstancesPost } from '#api/instance.ts';
+import { ApiError } from '#api/error.ts';
+import { findInstance, getInstance, type InstanceRecord } from '#server/database/instances.ts';
+import { beginInstance } from '../instances/create-instance.ts';
+import type { ActionContext, InstanceServices } from '../instances/instance-services.ts';
+import { rootPool, rootVolume } from '../instances/root-volume.ts';
+import { assertAllowed } from '../instances/status.ts';
+import { containerId } from '../paths.ts';
+import { type Meeting, meet } from './channels.ts';
+import type { SnapshotEntry } from './messages.ts';
+import { rsyncSettings } from './pool-settings.ts';
+import { refreshInstance } from './refresh-instance.ts';
+import { snapshotOf } from './snapshot-entries.ts';
+import { receive } from './sink.ts';
+import type { TransferContext } from './source.ts';
+
+export interface BegunReceive {
+  readonly name: string;
+  run(meeting: Meeting, context: TransferContext & ActionContext): Promise<void>;
+  abandon(): Promise<void>;
+}
+
+/** Takes the name of an instance that another server will send, or finds the one that it refreshes. */
+export async function beginReceive(
+  services: InstanceServices,
+  project: string,
+  request: InstancesPost,
+): Promise<BegunReceive> {
+  const { source } = request;
+  const alone = source.instance_only === true || source.container_only === true;
+  if (source.refresh) {
+    const found = await services.database.read(reader => findInstance(reader, project, request.name ?? ''));
+    if (found) return await beginRefresh(services, found, alone);
+  }
+  if (source.live)
+    throw new ApiError('unsupported', 'Cannot take over running processes: use "--stateless"');
+  const begun = await beginInstance(services, project, request);
+  return {
+    name: begun.record.name,
+    abandon: () => begun.abandon(),
+    run: (meeting, context) =>
+      begun.finish({
+        ...context,
+        receive: (record, complete) => receiveNew(services, record, { meeting, alone, complete }, context),
+      }),
+  };
+}
+
+interface NewArrival {
+  readonly meeting: Meeting;
+  readonly alone: boolean;
+  complete(snapshots: readonly ReturnType<typeof snapshotOf>[]): Promise<void>;
+}
+
+async function receiveNew(
+  services: InstanceServices,
+  record: InstanceRecord,
+  { meeting, alone, complete }: NewArrival,
+  context: TransferContext,
+): Promise<void> {
+  const pool = rootPool(services, record);
+  const volume = rootVolume(record);
+  await pool.createVolume(volume);
+  const { compress } = await rsyncSettings(services, record.pool);
+  let arrived: readonly SnapshotEntry[] = [];
+  await receive(
+    {
+      pool,
+      volume,
+      refresh: false,
+      alone,
+      compress,
+      known: [],
+      begin: async wanted => void (arrived = wanted),
+      complete: () => complete(arrived.map(snapshotOf)),
+    },
+    await meet(meeting, context.signal),
+    context,
+  );
+}
+
+async function beginRefresh(services: InstanceServices, record: InstanceRecord, alone: boolean): Promise<BegunReceive> {
+  const { project, name } = record;
+  const check = ({ ready }: InstanceRecord): void => {
+    const status = services.runtime.status(containerId(project, name));
+    assertAllowed(name, ready, status, 'copy');
+    if (status !== 'stopped')
+      throw new ApiError('failed-precondition', `Cannot refresh instance "${name}" while it runs: stop it first`);
+  };
+  check(record);
+  return {
+    name,
+    abandon: () => Promise.resolve(),
+    run: (meeting, context) =>
+      refreshInstance(
+        services,
+        { project, name, alone },
+        async () => {
+          const current = await services.database.read(reader => getInstance(reader, project, name));
+          check(current);
+          return current;
+        },
+        meeting,
+        context,
+      ),
+  };
+}

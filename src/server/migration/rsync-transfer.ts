@@ -1,0 +1,81 @@
+import type { Writable } from 'node:stream';
+import { once } from 'node:events';
+import { CommandError } from '#base/run-command.ts';
+import type { PipedCommand } from '#base/piped-command.ts';
+import { ApiError } from '#api/error.ts';
+import { spendingSpace } from '#storage/errors.ts';
+import { type RsyncFeatures, type RsyncSend, startRsyncReceiver, startRsyncSender } from '#storage/rsync.ts';
+import type { FrameChannel } from './frame-channel.ts';
+
+type Count = (bytes: number) => void;
+
+/** Sends the content of a folder: rsync here, rsync there, the channel between them. */
+export async function sendByRsync(
+  channel: FrameChannel,
+  folder: string,
+  options: RsyncSend,
+  onSent: Count,
+  signal: AbortSignal,
+): Promise<void> {
+  await connect(channel, startRsyncSender(folder, options), signal, { onSent });
+}
+
+/** Receives the content of a folder, deleting there what the sender has not when the features say so. */
+export async function receiveByRsync(
+  channel: FrameChannel,
+  folder: string,
+  features: RsyncFeatures,
+  options: { readonly idmap?: { readonly hostBase: number; readonly size: number } | undefined },
+  onReceived: Count,
+  signal: AbortSignal,
+): Promise<void> {
+  const command = startRsyncReceiver(folder, features, options.idmap);
+  await spendingSpace('receiving files', () => connect(channel, command, signal, { onReceived }));
+}
+
+async function connect(
+  channel: FrameChannel,
+  command: PipedCommand,
+  signal: AbortSignal,
+  counts: { readonly onSent?: Count; readonly onReceived?: Count },
+): Promise<void> {
+  const abort = (): void => command.kill();
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  const sending = channel.send(command.output as AsyncIterable<Buffer>, counts.onSent);
+  const receiving = feed(channel, command.input, counts.onReceived);
+  for (const one of [sending, receiving]) one.catch(() => undefined);
+  try {
+    // The program's own word for what went wrong says more than that its pipes were cut.
+    await command.ended;
+    await Promise.all([sending, receiving]);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof CommandError ? describe(error) : error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+    command.kill();
+  }
+}
+
+async function feed(channel: FrameChannel, input: Writable, onReceived?: Count): Promise<void> {
+  try {
+    for await (const chunk of channel.chunks()) {
+      onReceived?.(chunk.length);
+      if (input.destroyed || input.writableEnded) continue;
+      if (!input.write(chunk)) await Promise.race([once(input, 'drain'), once(input, 'close')]);
+    }
+  } finally {
+    input.end();
+  }
+}
+
+function describe(error: CommandError): ApiError | CommandError {
+  if (error.status === 24)
+    return new ApiError(
+      'failed-precondition',
+      'Some files vanished while they were copied: stop the instance, or use "--allow-inconsistent"',
+      { cause: error },
+    );
+  return error;
+}

@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApiError } from '#api/error.ts';
+import { snapshotNameProblem } from '#base/names.ts';
+import type { Volume } from '#storage/driver.ts';
+import type { Pool } from '#storage/pool.ts';
+import { receiveTrees } from './btrfs-transfer.ts';
+import { checkReceived } from './check-received.ts';
+import { compareSnapshots, type KnownSnapshot } from './compare-snapshots.ts';
+import { ControlChannel, explanationMs } from './control-channel.ts';
+import { FrameChannel } from './frame-channel.ts';
+import type { IdRangeEntry, MigrationHeader, SnapshotEntry } from './messages.ts';
+import { type Agreement, agree } from './negotiate.ts';
+import { Progress } from './progress.ts';
+import { receiveByRsync } from './rsync-transfer.ts';
+import { type Channels, close, type TransferContext } from './source.ts';
+
+/** A volume that is there and shall become what another server has; until all of that has come it stays as it is. */
+export interface Incoming {
+  readonly pool: Pool;
+  readonly volume: Volume;
+  readonly refresh: boolean;
+  /** without snapshots, whatever the source offers */
+  readonly alone: boolean;
+  readonly compress: boolean;
+  /** snapshots of the volume that are there */
+  readonly known: readonly KnownSnapshot[];
+  /** Called when it is clear which snapshots will come and which of those that are here the source has no more. */
+  begin(wanted: readonly SnapshotEntry[], gone: readonly string[]): Promise<void>;
+  /** Called when everything is in place: the last moment that can fail. */
+  complete(): Promise<void>;
+}
+
+const maxSnapshots = 10_000;
+
+/** Receives a volume and tells the source how it ended. */
+export async function receive(incoming: Incoming, channels: Channels, context: TransferContext): Promise<void> {
+  const control = new ControlChannel(channels.control);
+  const fs = new FrameChannel(channels.fs);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const hangUp = (): void => close(channels);
+  signal.addEventListener('abort', hangUp, { once: true });
+  try {
+    signal.throwIfAborted();
+    await transfer(incoming, control, fs, { ...context, signal }, stop);
+    await incoming.complete();
+    await control.tell(undefined);
+  } catch (error) {
+    // The files may stop coming before the source has said why.
+    if (ApiError.is(error, 'unavailable') && !signal.aborted)
+      await sleep(explanationMs, undefined, { signal }).catch(() => undefined);
+    const reason = signal.aborted ? (signal.reason as Error) : (error as Error);
+    await control.tell(reason.message);
+    throw reason;
+  } finally {
+    signal.removeEventListener('abort', hangUp);
+    close(channels);
+  }
+}
+
+async function transfer(
+  incoming: Incoming,
+  control: ControlChannel,
+  fs: FrameChannel,
+  context: TransferContext,
+  stop: AbortController,
+): Promise<void> {
+  const { pool, refresh } = incoming;
+  const offer = await control.header();
+  const offered = incoming.alone ? [] : checkSnapshots(offer);
+  const { wanted, gone } = refresh ? compareSnapshots(offered, incoming.known) : { wanted: offered, gone: [] };
+  const agreement = agree(offer, { btrfs: pool.hasTreeStreams, compress: incoming.compress }, refresh);
+  const indexVersion = Math.min(1, offer.indexVersion);
+  await incoming.begin(wanted, gone);
+  control.sendHeader({
+    ...agreement,
+    state: offer.state === 'none' ? 'none' : undefined,
+    idmap: [],
+    snapshotNames: wanted.map(snapshot => snapshot.name),
+    snapshots: wanted,
+    predump: false,
+    refresh,
+    indexVersion,
+  });
+  // From here on the source only speaks on this channel to say that it failed.
+  control.verdict().catch((error: unknown) => stop.abort(error));
+  if (indexVersion >= 1) {
+    await fs.json();
+    await fs.sendJson({ StatusCode: 200, Error: '', Refresh: refresh });
+  }
+  const progress = new Progress(incoming.volume.name, context);
+  const names = wanted.map(snapshot => snapshot.name);
+  const twice = offer.state === 'none';
+  if (agreement.type === 'btrfs') await receiveNative(incoming, fs, names, progress, context.signal);
+  else await receiveFiles(incoming, { fs, agreement, names, twice, offer }, progress, context.signal);
+}
+
+async function receiveNative(
+  { pool, volume, refresh, known }: Incoming,
+  fs: FrameChannel,
+  names: readonly string[],
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  await using receiver = await pool.openReceiver(folder => checkReceived(volume.kind, folder));
+  if (!receiver) throw new ApiError('internal', 'The storage pool takes no streams after all');
+  const target = { volume, refresh, known: known.map(({ name }) => name).filter(name => !names.includes(name)) };
+  await receiveTrees(fs, receiver, target, progress.add, signal);
+  signal.throwIfAborted();
+  await pool.placeReceived(receiver, volume, names);
+}
+
+interface Files {
+  readonly fs: FrameChannel;
+  readonly agreement: Agreement;
+  readonly names: readonly string[];
+  readonly twice: boolean;
+  readonly offer: MigrationHeader;
+}
+
+async function receiveFiles(
+  { pool, volume }: Incoming,
+  { fs, agreement, names, twice, offer }: Files,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = { idmap: shiftOf(offer.idmap) };
+  await pool.refillVolume(volume, async (folder, keepSnapshot) => {
+    const next = async (): Promise<void> => {
+      await receiveByRsync(fs, folder, agreement.rsync, options, progress.add, signal);
+      await checkReceived(volume.kind, folder);
+    };
+    for (const name of names) {
+      await next();
+      await keepSnapshot(name);
+    }
+    await next();
+    if (twice) await next();
+    signal.throwIfAborted();
+  });
+}
+
+function checkSnapshots({ snapshots, snapshotNames }: MigrationHeader): readonly SnapshotEntry[] {
+  if (snapshots.length > maxSnapshots || snapshots.length !== snapshotNames.length)
+    throw new ApiError('invalid-argument', 'The other server offers a malformed list of snapshots');
+  for (const { name } of snapshots) {
+    const problem = snapshotNameProblem(name);
+    if (problem !== undefined)
+      throw new ApiError('invalid-argument', `The other server offers a snapshot whose name ${problem}`);
+  }
+  if (new Set(snapshots.map(snapshot => snapshot.name)).size !== snapshots.length)
+    throw new ApiError('invalid-argument', 'The other server offers two snapshots of one name');
+  return snapshots;
+}
+
+/** How ids are shifted on the source's disk: undefined when they are the guest's own. Only one range is known here. */
+function shiftOf(idmap: readonly IdRangeEntry[]): { hostBase: number; size: number } | undefined {
+  const [first] = idmap;
+  if (!first) return undefined;
+  const same = idmap.every(
+    ({ hostId, containerId, size }) => hostId === first.hostId && containerId === 0 && size === first.size,
+  );
+  const sane = first.hostId > 0 && first.size > 0 && first.hostId + first.size < 2 ** 32;
+  if (same && sane && idmap.some(range => range.isUid) && idmap.some(range => range.isGid))
+    return { hostBase: first.hostId, size: first.size };
+  throw new ApiError('unsupported', 'Cannot take an instance whose ids on disk are shifted by more than one range');
+}

@@ -1,0 +1,140 @@
+import type { WebSocket } from 'ws';
+import { ApiError } from '#api/error.ts';
+import type { Volume } from '#storage/driver.ts';
+import type { Pool } from '#storage/pool.ts';
+import type { TreeSender } from '#storage/tree-streams.ts';
+import { sendTrees } from './btrfs-transfer.ts';
+import { ControlChannel } from './control-channel.ts';
+import { FrameChannel } from './frame-channel.ts';
+import type { SnapshotEntry } from './messages.ts';
+import { type Abilities, type Agreement, agreed, offerOf } from './negotiate.ts';
+import { Progress } from './progress.ts';
+import { sendByRsync } from './rsync-transfer.ts';
+
+/** A volume that is to be sent, with what its receiver is told of it. */
+export interface Outgoing {
+  readonly pool: Pool;
+  readonly volume: Volume;
+  /** sends this snapshot in the place of the volume itself */
+  readonly head?: string;
+  /** oldest first */
+  readonly snapshots: readonly SnapshotEntry[];
+  /** somebody may write to it meanwhile: by rsync it is sent twice */
+  readonly running: boolean;
+  readonly allowInconsistent: boolean;
+  /** pool keys rsync.bwlimit and rsync.compression */
+  readonly bandwidth: string | undefined;
+  readonly compress: boolean;
+  /** description of instance, volume and these snapshots, as backups hold it */
+  describe(snapshots: readonly string[]): unknown;
+}
+
+/** Websockets of a migration. */
+export interface Channels {
+  readonly control: WebSocket;
+  readonly fs: WebSocket;
+}
+
+export interface TransferContext {
+  readonly signal: AbortSignal;
+  /** progress, as operations tell it */
+  update(metadata: Readonly<Record<string, unknown>>): void;
+}
+
+/** Sends a volume; resolves when the target has said that it has everything. The source is left as it is, whatever happens. */
+export async function send(outgoing: Outgoing, channels: Channels, context: TransferContext): Promise<void> {
+  const control = new ControlChannel(channels.control);
+  const fs = new FrameChannel(channels.fs);
+  const hangUp = (): void => close(channels);
+  context.signal.addEventListener('abort', hangUp, { once: true });
+  try {
+    context.signal.throwIfAborted();
+    await transfer(outgoing, control, fs, context);
+  } catch (error) {
+    const reason = context.signal.aborted
+      ? (context.signal.reason as Error)
+      : ((await control.explanation()) ?? (error as Error));
+    await control.tell(reason.message);
+    throw reason;
+  } finally {
+    context.signal.removeEventListener('abort', hangUp);
+    close(channels);
+  }
+}
+
+async function transfer(
+  outgoing: Outgoing,
+  control: ControlChannel,
+  fs: FrameChannel,
+  context: TransferContext,
+): Promise<void> {
+  const { pool, volume } = outgoing;
+  const own: Abilities = { btrfs: pool.hasTreeStreams, compress: outgoing.compress };
+  control.sendHeader({
+    ...offerOf(own),
+    state: outgoing.running ? 'none' : undefined,
+    idmap: [],
+    snapshotNames: outgoing.snapshots.map(snapshot => snapshot.name),
+    snapshots: outgoing.snapshots,
+    predump: false,
+    indexVersion: 1,
+  });
+  const answer = await control.header();
+  const agreement = agreed(answer, own);
+  if (!agreement) throw new ApiError('unsupported', 'The other server wants the files in a way that was not offered');
+  const refresh = answer.refresh === true;
+  const all = outgoing.snapshots.map(snapshot => snapshot.name);
+  const wanted = refresh ? all.filter(name => answer.snapshotNames.includes(name)) : all;
+  if (answer.indexVersion >= 1) await sendIndex(fs, outgoing.describe(wanted));
+
+  const progress = new Progress(volume.name, context);
+  await using sender = await pool.openSender(volume, all, outgoing.head);
+  if (agreement.type === 'btrfs') {
+    if (!sender) throw new ApiError('internal', 'The storage pool has no streams after all');
+    await sendTrees(fs, sender, refresh, progress.add, context.signal);
+  } else {
+    const twice = outgoing.running && answer.state === 'none';
+    await sendFiles(outgoing, { fs, agreement, wanted, twice, sender }, progress, context);
+  }
+  // The target may take its time to put everything in place; a verdict that it failed comes this way too.
+  await control.verdict();
+}
+
+async function sendIndex(fs: FrameChannel, config: unknown): Promise<void> {
+  await fs.sendJson({ config });
+  const answer = (await fs.json()) as { StatusCode?: unknown; Error?: unknown } | null;
+  if (answer?.StatusCode === 200) return;
+  const reason = typeof answer?.Error === 'string' ? answer.Error : '';
+  throw new ApiError('failed-precondition', `The other server refused the description of the instance: ${reason}`);
+}
+
+interface Files {
+  readonly fs: FrameChannel;
+  readonly agreement: Agreement;
+  readonly wanted: readonly string[];
+  readonly twice: boolean;
+  readonly sender: TreeSender | undefined;
+}
+
+async function sendFiles(
+  { pool, volume, head, bandwidth, running, allowInconsistent }: Outgoing,
+  { fs, agreement, wanted, twice, sender }: Files,
+  progress: Progress,
+  { signal }: TransferContext,
+): Promise<void> {
+  const options = { features: agreement.rsync, bandwidth, allowVanished: false };
+  for (const name of wanted)
+    await pool.withMounted({ volume, name }, folder => sendByRsync(fs, folder, options, progress.add, signal));
+  const still = sender?.stillFolder;
+  const content = head === undefined ? volume : { volume, name: head };
+  if (twice) {
+    const first = { ...options, allowVanished: true };
+    await pool.withMounted(content, folder => sendByRsync(fs, still ?? folder, first, progress.add, signal));
+  }
+  const last = { ...options, allowVanished: running && allowInconsistent };
+  await pool.withMounted(content, folder => sendByRsync(fs, still ?? folder, last, progress.add, signal));
+}
+
+export function close({ control, fs }: Channels): void {
+  for (const socket of [fs, control]) socket.close();
+}

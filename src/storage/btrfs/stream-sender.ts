@@ -1,0 +1,82 @@
+import path from 'node:path';
+import type { Writable } from 'node:stream';
+import { runCommand } from '#base/run-command.ts';
+import { ApiError } from '#api/error.ts';
+import { kernel } from '#native/kernel.ts';
+import type { Volume } from '../driver.ts';
+import { temporaryName } from '../layout.ts';
+import type { StreamTree, TreeSender } from '../tree-streams.ts';
+import { Folder } from '../trees/folder.ts';
+import { type TreeContext, destroyLater, openTop, relativePath } from '../trees/trees.ts';
+import { snapshotTree } from './subvolumes.ts';
+
+const dayMs = 24 * 3600 * 1000;
+
+/** Name of the tree in its stream. */
+const headName = '.migration-send';
+
+/** The volume stands still as a read-only snapshot of a temporary name, which is gone with the sender. */
+export async function openSender(
+  context: TreeContext,
+  volume: Volume,
+  snapshots: readonly string[],
+  headSnapshot?: string,
+): Promise<TreeSender> {
+  const aside = temporaryName();
+  using root = Folder.open(context.mountPoint);
+  kernel.mkdirAt(root.descriptor, aside, 0o700);
+  try {
+    const trees: StreamTree[] = [];
+    for (const name of snapshots) {
+      using top = openTop(context, { volume, name });
+      trees.push(...(await treesOf(top, name)));
+    }
+    using source = openTop(context, headSnapshot === undefined ? volume : { volume, name: headSnapshot });
+    using parent = root.child(aside);
+    await snapshotTree(source, parent, headName, true);
+    using head = parent.child(headName);
+    trees.push(...(await treesOf(head, '')));
+    return {
+      stillFolder: path.join(context.mountPoint, aside, headName),
+      trees,
+      send: (tree, before, output, signal) => {
+        const place = (one: StreamTree): string => {
+          const top = one.snapshot === '' ? path.join(aside, headName) : relativePath({ volume, name: one.snapshot });
+          return path.join(context.mountPoint, top, one.path);
+        };
+        const args = ['send', '-q', ...(before ? ['-p', place(before)] : []), '--', place(tree)];
+        return sendTo(output, args, signal);
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(destroyLater(context, '.', aside)),
+    };
+  } catch (error) {
+    destroyLater(context, '.', aside);
+    throw error;
+  }
+}
+
+async function sendTo(output: Writable, args: readonly string[], signal?: AbortSignal): Promise<void> {
+  const gone = new AbortController();
+  const leave = (): void => gone.abort(new ApiError('canceled', 'The reader of the stream went away'));
+  output.once('close', leave);
+  try {
+    const either = signal ? AbortSignal.any([signal, gone.signal]) : gone.signal;
+    await runCommand('btrfs', args, { output, timeoutMs: dayMs, signal: either });
+  } finally {
+    output.off('close', leave);
+  }
+}
+
+async function treesOf(top: Folder, snapshot: string): Promise<readonly StreamTree[]> {
+  const nested = await kernel.btrfsNestedSubvolumes(top.descriptor);
+  return ['.', ...nested].map(relative => {
+    using folder = top.child(relative);
+    const { uuid, receivedUuid } = kernel.btrfsIdentity(folder.descriptor);
+    return { path: path.join('/', relative), snapshot, readonly: snapshot !== '', uuid: dashed(receivedUuid || uuid) };
+  });
+}
+
+/** As LXD and the tools write it. */
+function dashed(uuid: string): string {
+  return uuid.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

@@ -1,0 +1,50 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Snapshot, StorageDriver, Volume } from './driver.ts';
+
+/** One tree of a volume or snapshot: its top, or one that the guest nested in it. */
+export interface StreamTree {
+  /** absolute within the volume: "/" for the top */
+  readonly path: string;
+  /** name of the snapshot; empty for the volume itself */
+  readonly snapshot: string;
+  readonly readonly: boolean;
+  /** what a receiver knows the tree by afterwards */
+  readonly uuid: string;
+}
+
+/** A volume and its snapshots, standing still to be streamed. */
+export interface TreeSender extends AsyncDisposable {
+  /** absolute path of the volume's content as it stands still */
+  readonly stillFolder: string;
+  /** by snapshot, oldest first, the volume itself last; parents before what is nested in them */
+  readonly trees: readonly StreamTree[];
+  /** Writes one stream, with `parent` only what differs from that, and leaves `output` open. */
+  send(tree: StreamTree, parent: StreamTree | undefined, output: Writable, signal?: AbortSignal): Promise<void>;
+}
+
+/** Takes streams that nobody has to trust into a place of their own; nothing of the pool changes until it is told so. */
+export interface TreeReceiver extends AsyncDisposable {
+  /** Lets streams build on a snapshot that is here already; what of it came from elsewhere, as that calls it. */
+  offer(snapshot: Snapshot): Promise<readonly Pick<StreamTree, 'path' | 'uuid'>[]>;
+  receive(tree: StreamTree, stream: Readable, signal?: AbortSignal): Promise<void>;
+  /** Makes a new snapshot of what was received under a snapshot's name, in the place of one that is there. */
+  placeSnapshot(snapshot: Snapshot): Promise<void>;
+  /** Puts what was received of the volume itself in the volume's place: the old content stays until then. */
+  placeVolume(volume: Volume): Promise<void>;
+}
+
+/** Throws for a tree that must not be used. */
+export type CheckTree = (folder: string) => Promise<void>;
+
+/** A capability of drivers, not a duty: moving volumes with their snapshots in the file system's own format. */
+export interface TreeStreams {
+  readonly treeFormat: 'btrfs';
+  /** with `head` the volume is sent as it was at that snapshot */
+  openSender(volume: Volume, snapshots: readonly string[], head?: string): Promise<TreeSender>;
+  /** `check` sees the top folder of each tree that came, and may refuse it. */
+  openReceiver(check: CheckTree): Promise<TreeReceiver>;
+}
+
+export function hasTreeStreams(driver: StorageDriver): driver is StorageDriver & TreeStreams {
+  return 'treeFormat' in driver;
+}
