@@ -26,7 +26,8 @@ export interface TreeSender extends AsyncDisposable {
 export interface TreeReceiver extends AsyncDisposable {
   /** Lets streams build on a snapshot that is here already; what of it came from elsewhere, as that calls it. */
   offer(snapshot: Snapshot): Promise<readonly Pick<StreamTree, 'path' | 'uuid'>[]>;
-  receive(tree: StreamTree, stream: Readable, signal?: AbortSignal): Promise<void>;
+  /** `parent` is what the sender lists before the tree at its path, which the stream may build on. */
+  receive(tree: StreamTree, parent: StreamTree | undefined, stream: Readable, signal?: AbortSignal): Promise<void>;
   /** Makes a new snapshot of what was received under a snapshot's name, in the place of one that is there. */
   placeSnapshot(snapshot: Snapshot): Promise<void>;
   /** Puts what was received of the volume itself in the volume's place: the old content stays until then. */

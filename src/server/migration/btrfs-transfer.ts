@@ -60,7 +60,10 @@ export async function receiveTrees(
     wanted = offered.filter(tree => missing.has(tree.snapshot));
     await channel.sendJson({ subvolumes: wanted } satisfies TreeList);
   }
-  for (const tree of wanted) await receiver.receive(tree, channel.stream(onReceived), signal);
+  for (const tree of wanted) {
+    const parent = offered.slice(0, offered.indexOf(tree)).findLast(one => one.path === tree.path);
+    await receiver.receive(tree, parent, channel.stream(onReceived), signal);
+  }
 }
 
 function keyOf({ snapshot, path }: StreamTree): string {
@@ -73,7 +76,8 @@ function treesOf(value: unknown): readonly StreamTree[] {
   if (!Array.isArray(list) || list.length > maxTrees) throw malformed();
   return list.map((entry: unknown) => {
     const { path, snapshot, readonly, uuid } = (entry ?? {}) as Partial<Record<keyof StreamTree, unknown>>;
-    if (typeof path !== 'string' || typeof snapshot !== 'string' || hasControlCharacters(path + snapshot)) throw malformed();
+    if (typeof path !== 'string' || typeof snapshot !== 'string' || hasControlCharacters(path + snapshot))
+      throw malformed();
     return { path, snapshot, readonly: readonly === true, uuid: typeof uuid === 'string' ? uuid : '' };
   });
 }

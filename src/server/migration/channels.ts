@@ -7,8 +7,7 @@ const patienceMs = 10_000;
 
 /** The two ways to get the websockets of a migration: dialling the peer's, or waiting for somebody who dials ours. */
 export type Meeting =
-  | { readonly kind: 'dial'; readonly peer: Peer }
-  | { readonly kind: 'wait'; readonly channels: WebsocketChannels };
+  { readonly kind: 'dial'; readonly peer: Peer } | { readonly kind: 'wait'; readonly channels: WebsocketChannels };
 
 export function waitingMeeting(): Extract<Meeting, { kind: 'wait' }> {
   return { kind: 'wait', channels: new WebsocketChannels(['control', 'fs']) };

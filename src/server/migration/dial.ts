@@ -17,7 +17,11 @@ const timeoutMs = 30_000;
 
 /** Checks what a request says of a peer; throws "invalid-argument" that names the field below `field`. */
 export function checkPeer(
-  given: { readonly operation?: string; readonly certificate?: string; readonly secrets?: Readonly<Record<string, string>> },
+  given: {
+    readonly operation?: string;
+    readonly certificate?: string;
+    readonly secrets?: Readonly<Record<string, string>>;
+  },
   field: string,
 ): Peer {
   const operation = URL.canParse(given.operation ?? '') ? new URL(given.operation ?? '') : undefined;

@@ -101,8 +101,7 @@ export class FrameChannel {
   }
 
   #assertOpen(): void {
-    if (this.#socket.readyState !== this.#socket.OPEN)
-      throw lostConnection();
+    if (this.#socket.readyState !== this.#socket.OPEN) throw lostConnection();
   }
 }
 

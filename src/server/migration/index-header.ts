@@ -9,7 +9,14 @@ export function describeInstance(
   expanded: Pick<Expanded, 'config' | 'devices'>,
   snapshots: readonly SnapshotRecord[],
 ): unknown {
-  const common = ({ architecture, config, devices, ephemeral, profiles, stateful }: InstanceRecord | SnapshotRecord): object => ({
+  const common = ({
+    architecture,
+    config,
+    devices,
+    ephemeral,
+    profiles,
+    stateful,
+  }: InstanceRecord | SnapshotRecord): object => ({
     architecture,
     config: portableConfig(config),
     devices,

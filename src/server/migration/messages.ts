@@ -77,7 +77,11 @@ export function encodeHeader(header: MigrationHeader): Buffer {
   writer.flag(7, header.predump);
   if (header.rsync) {
     const { xattrs, bidirectional, compress, links } = header.rsync;
-    const rsync = new WireWriter().flag(1, xattrs).flag(2, header.rsync.delete).flag(3, compress).flag(4, bidirectional);
+    const rsync = new WireWriter()
+      .flag(1, xattrs)
+      .flag(2, header.rsync.delete)
+      .flag(3, compress)
+      .flag(4, bidirectional);
     writer.message(8, links ? rsync.flag(ownField, true) : rsync);
   }
   writer.flag(9, header.refresh);
@@ -98,7 +102,10 @@ export function decodeHeader(message: Buffer): MigrationHeader {
   const number = reader.integer(1);
   const type = Object.entries(transferTypes).find(([, value]) => value === number)?.[0] as TransferType | undefined;
   if (type === undefined)
-    throw new ApiError('unsupported', `The other server wants to move files in way ${String(number)}, which is not known here`);
+    throw new ApiError(
+      'unsupported',
+      `The other server wants to move files in way ${String(number)}, which is not known here`,
+    );
   const state = reader.integer(2);
   const rsync = reader.message(8);
   const btrfs = reader.message(12);

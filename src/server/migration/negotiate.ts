@@ -47,7 +47,9 @@ export function agree(
     theirs.migrationHeader &&
     theirs.subvolumes &&
     (!refresh || theirs.subvolumeUuids);
-  const asked = offer.rsync?.bidirectional ? offer.rsync : { ...oldRsync, ...(offer.rsync && { compress: offer.rsync.compress }) };
+  const asked = offer.rsync?.bidirectional
+    ? offer.rsync
+    : { ...oldRsync, ...(offer.rsync && { compress: offer.rsync.compress }) };
   return {
     type: native ? 'btrfs' : 'rsync',
     rsync: { ...asked, compress: asked.compress && own.compress },

@@ -32,8 +32,7 @@ export async function beginReceive(
     const found = await services.database.read(reader => findInstance(reader, project, request.name ?? ''));
     if (found) return await beginRefresh(services, found, alone);
   }
-  if (source.live)
-    throw new ApiError('unsupported', 'Cannot take over running processes: use "--stateless"');
+  if (source.live) throw new ApiError('unsupported', 'Cannot take over running processes: use "--stateless"');
   const begun = await beginInstance(services, project, request);
   return {
     name: begun.record.name,

@@ -67,12 +67,7 @@ class RefreshSteps {
   #replaced: readonly SnapshotEntry[] = [];
   #gone: readonly SnapshotRecord[] = [];
 
-  constructor(
-    services: InstanceServices,
-    record: InstanceRecord,
-    known: readonly SnapshotRecord[],
-    revert: Revert,
-  ) {
+  constructor(services: InstanceServices, record: InstanceRecord, known: readonly SnapshotRecord[], revert: Revert) {
     this.#services = services;
     this.#record = record;
     this.#known = known;

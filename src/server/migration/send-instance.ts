@@ -34,7 +34,8 @@ export async function planSend(services: InstanceServices, request: SendRequest)
   const id = containerId(project, name);
   const { record, snapshot } = await services.database.read(async reader => {
     const record = await getInstance(reader, project, name);
-    const snapshot = request.snapshot === undefined ? undefined : await getSnapshot(reader, record.id, request.snapshot);
+    const snapshot =
+      request.snapshot === undefined ? undefined : await getSnapshot(reader, record.id, request.snapshot);
     return { record, snapshot };
   });
   const status = services.runtime.status(id);

@@ -70,16 +70,28 @@ class BtrfsReceiver implements TreeReceiver {
     });
   }
 
-  async receive(tree: StreamTree, stream: Readable, signal?: AbortSignal): Promise<void> {
-    if (this.#received.length > maxNested) throw new ApiError('invalid-argument', 'Too many subvolumes in one transfer');
+  async receive(
+    tree: StreamTree,
+    parent: StreamTree | undefined,
+    stream: Readable,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    if (this.#received.length > maxNested)
+      throw new ApiError('invalid-argument', 'Too many subvolumes in one transfer');
     const into = this.#nextName('in');
     using cage = this.#open();
     using folder = cage.ensure(into, 0o700);
+    // The first tree that a stream names is its parent. LXD lists it by its own UUID, while the stream has the one that
+    // it was once received by.
+    let unnamed = parent?.uuid;
+    const known = async (uuid: string): Promise<string | undefined> => {
+      const found = this.#renamed.get(uuid) ?? (await this.#takeIn(uuid, uuid));
+      const alias = found ?? (unnamed && (await this.#takeIn(plain(unnamed), uuid)));
+      unnamed = undefined;
+      return alias;
+    };
     const input = Readable.from(
-      renameTrees(stream as AsyncIterable<Buffer>, {
-        own: uuid => this.#rename(uuid),
-        known: async uuid => this.#renamed.get(uuid) ?? (await this.#takeIn(uuid)),
-      }),
+      renameTrees(stream as AsyncIterable<Buffer>, { own: uuid => this.#rename(uuid), known }),
     );
     const args = ['receive', '-q', '-e', '-m', cagedTree, path.join(cagedTree, into)];
     const [program, all] = caged({ tree: cage.absolute, writable: true, btrfs: true }, 'btrfs', args);
@@ -154,8 +166,8 @@ class BtrfsReceiver implements TreeReceiver {
     }
   }
 
-  /** Copies an offered tree to where the stream can see it; undefined when there is none. */
-  async #takeIn(uuid: string): Promise<string | undefined> {
+  /** Copies an offered tree to where the stream, which calls it `calledBy`, can see it; undefined when there is none. */
+  async #takeIn(uuid: string, calledBy: string): Promise<string | undefined> {
     const offered = this.#offered.get(uuid);
     if (!offered) return undefined;
     using top = openTop(this.#context, offered.snapshot);
@@ -164,7 +176,7 @@ class BtrfsReceiver implements TreeReceiver {
     const name = this.#nextName('known');
     await kernel.btrfsSnapshot(tree.descriptor, cage.descriptor, name, false);
     using copy = cage.child(name);
-    const renamed = this.#rename(uuid);
+    const renamed = this.#rename(calledBy);
     await kernel.btrfsSetReceived(copy.descriptor, renamed);
     await kernel.btrfsSetReadOnly(copy.descriptor, true);
     return renamed;

@@ -5,7 +5,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { kernel } from '#native/kernel.ts';
 import type { StorageDriver, Volume } from '../driver.ts';
 import { makeScratchPool, type ScratchPool } from '../testing/scratch-pool.ts';
-import { type StreamTree, type TreeReceiver, type TreeSender, type TreeStreams, hasTreeStreams } from '../tree-streams.ts';
+import {
+  type StreamTree,
+  type TreeReceiver,
+  type TreeSender,
+  type TreeStreams,
+  hasTreeStreams,
+} from '../tree-streams.ts';
 import { Folder } from '../trees/folder.ts';
 import { btrfs } from './driver.ts';
 
@@ -38,11 +44,16 @@ describe('streams of whole volumes', () => {
     return await readFile(path.join(folder, name), 'utf8').catch(() => undefined);
   }
 
-  async function transfer(sender: TreeSender, receiver: TreeReceiver, tree: StreamTree, parent?: StreamTree): Promise<number> {
+  async function transfer(
+    sender: TreeSender,
+    receiver: TreeReceiver,
+    tree: StreamTree,
+    parent?: StreamTree,
+  ): Promise<number> {
     const pipe = new PassThrough();
     let bytes = 0;
     pipe.on('data', (chunk: Buffer) => (bytes += chunk.length));
-    const received = receiver.receive(tree, pipe);
+    const received = receiver.receive(tree, undefined, pipe);
     await sender.send(tree, parent, pipe);
     pipe.end();
     await received;
@@ -119,7 +130,7 @@ describe('streams of whole volumes', () => {
     for (const text of ['', 'hello', 'btrfs-stream\0\x01\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0']) {
       const pipe = new PassThrough();
       pipe.end(Buffer.from(text, 'latin1'));
-      await expect(receiver.receive(tree, pipe)).rejects.toThrow();
+      await expect(receiver.receive(tree, undefined, pipe)).rejects.toThrow();
     }
     expect(await read(to, '', 'state')).toBe('old');
   });

@@ -1,7 +1,16 @@
 import { cp, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ApiError } from '#api/error.ts';
-import type { FillVolume, PoolUsage, RefillVolume, Snapshot, StorageDriver, Usage, Volume, VolumeKind } from '../driver.ts';
+import type {
+  FillVolume,
+  PoolUsage,
+  RefillVolume,
+  Snapshot,
+  StorageDriver,
+  Usage,
+  Volume,
+  VolumeKind,
+} from '../driver.ts';
 import { missing, taken } from '../errors.ts';
 import { checkName, isSnapshot, snapshotFolder, volumeFolders, volumeKinds } from '../layout.ts';
 

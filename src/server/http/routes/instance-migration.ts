@@ -15,7 +15,8 @@ export async function receiveInstance(services: Services, request: ApiRequest): 
   const { mode = 'pull' } = body.source;
   if (mode !== 'pull' && mode !== 'push')
     throw new ApiError('invalid-argument', 'Invalid "source.mode": must be "pull" or "push"');
-  const meeting: Meeting = mode === 'push' ? waitingMeeting() : { kind: 'dial', peer: checkPeer(body.source, 'source') };
+  const meeting: Meeting =
+    mode === 'push' ? waitingMeeting() : { kind: 'dial', peer: checkPeer(body.source, 'source') };
   const begun = await beginReceive(services, request.project, body);
   try {
     const operation = meetingOperation(instanceOperation(request, 'Creating instance', [begun.name]), meeting);
