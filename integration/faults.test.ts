@@ -23,6 +23,9 @@ const triggers: Readonly<Record<string, readonly string[]>> = {
   import: ['import', backup, 'imported'],
 };
 
+/** Those with a file of tests of their own. */
+const elsewhere = /^(volume-|receive\.|refresh\.)/;
+
 async function prepare(operation: string): Promise<void> {
   if (operation === 'create') return;
   await daemon.must('init', 'tiny', 'victim');
@@ -47,7 +50,7 @@ async function expectWhole(): Promise<void> {
 }
 
 describe('the daemon is killed', () => {
-  test.each(faultPoints.filter(point => !point.startsWith('volume-')).map(point => [point] as const))(
+  test.each(faultPoints.filter(point => !elsewhere.test(point)).map(point => [point] as const))(
     'at %s',
     async point => {
       const operation = point.split('.')[0] ?? '';

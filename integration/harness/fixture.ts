@@ -22,18 +22,25 @@ export interface FixtureOptions {
  */
 export function useDaemon(options: FixtureOptions = {}): TestDaemon {
   const daemon = new TestDaemon(options.environment);
+  useDaemons([[daemon, options]]);
+  return daemon;
+}
+
+/** The same for several daemons. */
+export function useDaemons(daemons: readonly (readonly [TestDaemon, FixtureOptions])[]): void {
   let before: HostState;
   beforeAll(async () => {
     before = hostState();
-    await daemon.start();
-    await prepare(daemon, options);
+    for (const [daemon, options] of daemons) {
+      await daemon.start();
+      await prepare(daemon, options);
+    }
   });
   afterAll(async () => {
-    await daemon.destroy();
+    for (const [daemon] of daemons) await daemon.destroy();
     await settled(() => leftovers(before, hostState()).length === 0);
     expect(leftovers(before, hostState())).toEqual([]);
   });
-  return daemon;
 }
 
 async function prepare(daemon: TestDaemon, options: FixtureOptions): Promise<void> {

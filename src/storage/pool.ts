@@ -5,7 +5,6 @@ import { Revert } from '#base/revert.ts';
 import { copyTree } from './copy-tree.ts';
 import type { FillVolume, PoolUsage, RefillVolume, Snapshot, StorageDriver, Usage, Volume } from './driver.ts';
 import { describeSource, isSnapshot, volumeOf } from './layout.ts';
-import { type CheckTree, hasTreeStreams, type TreeReceiver, type TreeSender } from './tree-streams.ts';
 
 export type { FillVolume, RefillVolume, Snapshot, Usage, Volume };
 
@@ -105,7 +104,7 @@ export class Pool {
     const { gone, missing, signal } = options;
     const origin = volumeOf(source.content);
     using _locks = await holdBoth([source.pool, origin], [this, target], 'refresh');
-    this.#assertUnused(target, 'refresh');
+    this.assertUnused(target, 'refresh');
     for (const name of gone) await this.driver.deleteSnapshot({ volume: target, name });
     for (const name of missing) {
       signal?.throwIfAborted();
@@ -132,13 +131,13 @@ export class Pool {
 
   async deleteVolume(volume: Volume): Promise<void> {
     using _lock = await this.#hold(volume, 'delete');
-    this.#assertUnused(volume, 'delete');
+    this.assertUnused(volume, 'delete');
     await this.driver.deleteVolume(volume);
   }
 
   async renameVolume(volume: Volume, newName: string): Promise<void> {
     using _locks = await holdBoth([this, volume], [this, { ...volume, name: newName }], 'rename');
-    this.#assertUnused(volume, 'rename');
+    this.assertUnused(volume, 'rename');
     await this.driver.renameVolume(volume, newName);
   }
 
@@ -211,7 +210,7 @@ export class Pool {
 
   async restoreSnapshot(snapshot: Snapshot): Promise<void> {
     using _lock = await this.#hold(snapshot.volume, 'restore snapshot');
-    this.#assertUnused(snapshot.volume, 'restore');
+    this.assertUnused(snapshot.volume, 'restore');
     await this.driver.restoreSnapshot(snapshot);
   }
 
@@ -221,32 +220,8 @@ export class Pool {
    */
   async refillVolume(volume: Volume, fill: RefillVolume): Promise<void> {
     using _lock = await this.#hold(volume, 'refill');
-    this.#assertUnused(volume, 'refill');
+    this.assertUnused(volume, 'refill');
     await this.driver.refillVolume(volume, fill);
-  }
-
-  /** A volume, or what it was at snapshot `head`, and snapshots of it as streams; undefined where the driver has none. */
-  async openSender(volume: Volume, snapshots: readonly string[], head?: string): Promise<TreeSender | undefined> {
-    if (!hasTreeStreams(this.driver)) return undefined;
-    using _lock = await this.#hold(volume, 'send');
-    return await this.driver.openSender(volume, snapshots, head);
-  }
-
-  get hasTreeStreams(): boolean {
-    return hasTreeStreams(this.driver);
-  }
-
-  /** Takes such streams; undefined where the driver cannot. */
-  async openReceiver(check: CheckTree): Promise<TreeReceiver | undefined> {
-    return hasTreeStreams(this.driver) ? await this.driver.openReceiver(check) : undefined;
-  }
-
-  /** Puts a volume and snapshots of it that were received in place. */
-  async placeReceived(receiver: TreeReceiver, volume: Volume, snapshots: readonly string[]): Promise<void> {
-    using _lock = await this.#hold(volume, 'receive');
-    this.#assertUnused(volume, 'receive');
-    for (const name of snapshots) await receiver.placeSnapshot({ volume, name });
-    await receiver.placeVolume(volume);
   }
 
   /** Oldest first. */
@@ -371,7 +346,8 @@ export class Pool {
     }
   }
 
-  #assertUnused(volume: Volume, action: string): void {
+  /** Throws "busy" while the volume is mounted. */
+  assertUnused(volume: Volume, action: string): void {
     if (!this.#mounts.has(keyOf(volume))) return;
     throw new ApiError('busy', `Cannot ${action} ${describeSource(volume).toLowerCase()} while it is mounted`);
   }

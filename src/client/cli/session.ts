@@ -115,6 +115,18 @@ export class Session {
     }
   }
 
+  /** Shows the progress of work that a server's operation tells of. */
+  async watch<T>(title: string, work: (onUpdate?: (operation: Operation) => void) => Promise<T>): Promise<T> {
+    if (!this.showsProgress) return await work();
+    const progress = new ProgressLine(this.streams.stderr);
+    progress.show(title);
+    try {
+      return await work(operation => progress.show(progressText(title, operation.metadata)));
+    } finally {
+      progress.clear();
+    }
+  }
+
   /** All of standard input. */
   async input(): Promise<string> {
     const chunks: Buffer[] = [];

@@ -4,6 +4,7 @@ import { hasControlCharacters } from '#base/names.ts';
 import type { StreamTree, TreeReceiver, TreeSender } from '#storage/tree-streams.ts';
 import type { Volume } from '#storage/driver.ts';
 import type { FrameChannel } from './frame-channel.ts';
+import type { Watch } from './rsync-transfer.ts';
 
 const maxTrees = 10_000;
 
@@ -16,8 +17,7 @@ export async function sendTrees(
   channel: FrameChannel,
   sender: TreeSender,
   refresh: boolean,
-  onSent: (bytes: number) => void,
-  signal: AbortSignal,
+  { count, signal }: Watch,
 ): Promise<void> {
   await channel.sendJson({ subvolumes: sender.trees } satisfies TreeList);
   const wanted = refresh ? treesOf(await channel.json()) : sender.trees;
@@ -32,7 +32,7 @@ export async function sendTrees(
       () => void pipe.end(),
       (error: unknown) => void pipe.destroy(error as Error),
     );
-    await channel.send(pipe as AsyncIterable<Buffer>, onSent);
+    await channel.send(pipe as AsyncIterable<Buffer>, count);
     await sending;
   }
 }
@@ -45,8 +45,7 @@ export async function receiveTrees(
   channel: FrameChannel,
   receiver: TreeReceiver,
   target: { readonly volume: Volume; readonly refresh: boolean; readonly known: readonly string[] },
-  onReceived: (bytes: number) => void,
-  signal: AbortSignal,
+  { count, signal }: Watch,
 ): Promise<void> {
   const offered = treesOf(await channel.json());
   let wanted = offered;
@@ -62,7 +61,7 @@ export async function receiveTrees(
   }
   for (const tree of wanted) {
     const parent = offered.slice(0, offered.indexOf(tree)).findLast(one => one.path === tree.path);
-    await receiver.receive(tree, parent, channel.stream(onReceived), signal);
+    await receiver.receive(tree, parent, channel.stream(count), signal);
   }
 }
 

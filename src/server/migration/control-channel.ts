@@ -6,6 +6,8 @@ import { decodeControl, decodeHeader, encodeControl, encodeHeader, type Migratio
 /** A peer that fails closes its channels and says why in no certain order. */
 export const explanationMs = 1000;
 
+const maxWaiting = 16;
+
 /** The channel of headers and verdicts: one binary message each. */
 export class ControlChannel {
   readonly #socket: WebSocket;
@@ -16,8 +18,8 @@ export class ControlChannel {
   constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on('message', (data: RawData, isBinary: boolean) => {
-      if (!isBinary || this.#waiting.length >= 16) return void socket.close();
-      this.#waiting.push(bytesOf(data));
+      if (!isBinary || this.#waiting.length >= maxWaiting) socket.close();
+      else this.#waiting.push(bytesOf(data));
       this.#wake();
     });
     const lost = (): void => {

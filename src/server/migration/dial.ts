@@ -27,13 +27,8 @@ export function checkPeer(
   const operation = URL.canParse(given.operation ?? '') ? new URL(given.operation ?? '') : undefined;
   if (operation?.protocol !== 'https:' || !/^\/1\.0\/operations\/[0-9a-f-]{36}$/.test(operation.pathname))
     throw invalid(`${field}.operation`, 'must be the https URL of an operation');
-  if (given.certificate) {
-    try {
-      new X509Certificate(given.certificate);
-    } catch {
-      throw invalid(`${field}.certificate`, 'is no certificate in PEM');
-    }
-  }
+  if (given.certificate && !isCertificate(given.certificate))
+    throw invalid(`${field}.certificate`, 'is no certificate in PEM');
   for (const name of ['control', 'fs'])
     if (!given.secrets?.[name]) throw invalid(`${field}.secrets`, `has none for channel "${name}"`);
   return {
@@ -41,6 +36,14 @@ export function checkPeer(
     certificate: given.certificate || undefined,
     secrets: given.secrets ?? {},
   };
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Opens one channel of a peer's operation; not a byte is sent to a server that is not the one named. */

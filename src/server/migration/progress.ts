@@ -17,7 +17,7 @@ export class Progress {
     return this.#bytes;
   }
 
-  readonly add = (bytes: number): void => {
+  readonly count = (bytes: number): void => {
     this.#bytes += bytes;
     const now = performance.now();
     if (now - this.#told < 200) return;

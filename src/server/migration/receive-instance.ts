@@ -48,7 +48,7 @@ export async function beginReceive(
 interface NewArrival {
   readonly meeting: Meeting;
   readonly alone: boolean;
-  complete(snapshots: readonly ReturnType<typeof snapshotOf>[]): Promise<void>;
+  readonly complete: (snapshots: readonly ReturnType<typeof snapshotOf>[]) => Promise<void>;
 }
 
 async function receiveNew(

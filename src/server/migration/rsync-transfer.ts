@@ -3,41 +3,43 @@ import { once } from 'node:events';
 import { CommandError } from '#base/run-command.ts';
 import type { PipedCommand } from '#base/piped-command.ts';
 import { ApiError } from '#api/error.ts';
+import type { Cage } from '#storage/cage.ts';
 import { spendingSpace } from '#storage/errors.ts';
 import { type RsyncFeatures, type RsyncSend, startRsyncReceiver, startRsyncSender } from '#storage/rsync.ts';
 import type { FrameChannel } from './frame-channel.ts';
 
-type Count = (bytes: number) => void;
+/** Counts bytes as they pass and says when to stop. */
+export interface Watch {
+  readonly count: (bytes: number) => void;
+  readonly signal: AbortSignal;
+}
 
 /** Sends the content of a folder: rsync here, rsync there, the channel between them. */
 export async function sendByRsync(
   channel: FrameChannel,
   folder: string,
   options: RsyncSend,
-  onSent: Count,
-  signal: AbortSignal,
+  { count, signal }: Watch,
 ): Promise<void> {
-  await connect(channel, startRsyncSender(folder, options), signal, { onSent });
+  await connect(channel, startRsyncSender(folder, options), signal, { onSent: count });
 }
 
 /** Receives the content of a folder, deleting there what the sender has not when the features say so. */
 export async function receiveByRsync(
   channel: FrameChannel,
   folder: string,
-  features: RsyncFeatures,
-  options: { readonly idmap?: { readonly hostBase: number; readonly size: number } | undefined },
-  onReceived: Count,
-  signal: AbortSignal,
+  options: { readonly features: RsyncFeatures; readonly idmap?: Cage['idmap'] },
+  { count, signal }: Watch,
 ): Promise<void> {
-  const command = startRsyncReceiver(folder, features, options.idmap);
-  await spendingSpace('receiving files', () => connect(channel, command, signal, { onReceived }));
+  const command = startRsyncReceiver(folder, options.features, options.idmap);
+  await spendingSpace('receiving files', () => connect(channel, command, signal, { onReceived: count }));
 }
 
 async function connect(
   channel: FrameChannel,
   command: PipedCommand,
   signal: AbortSignal,
-  counts: { readonly onSent?: Count; readonly onReceived?: Count },
+  counts: { readonly onSent?: Watch['count']; readonly onReceived?: Watch['count'] },
 ): Promise<void> {
   const abort = (): void => command.kill();
   signal.addEventListener('abort', abort, { once: true });
@@ -58,7 +60,7 @@ async function connect(
   }
 }
 
-async function feed(channel: FrameChannel, input: Writable, onReceived?: Count): Promise<void> {
+async function feed(channel: FrameChannel, input: Writable, onReceived?: Watch['count']): Promise<void> {
   try {
     for await (const chunk of channel.chunks()) {
       onReceived?.(chunk.length);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from '#api/error.ts';
 import { snapshotNameProblem } from '#base/names.ts';
 import type { Volume } from '#storage/driver.ts';
+import { openReceiver, placeReceived, poolHasStreams } from '#storage/pool-streams.ts';
 import type { Pool } from '#storage/pool.ts';
 import { receiveTrees } from './btrfs-transfer.ts';
 import { checkReceived } from './check-received.ts';
@@ -11,7 +12,7 @@ import { FrameChannel } from './frame-channel.ts';
 import type { IdRangeEntry, MigrationHeader, SnapshotEntry } from './messages.ts';
 import { type Agreement, agree } from './negotiate.ts';
 import { Progress } from './progress.ts';
-import { receiveByRsync } from './rsync-transfer.ts';
+import { receiveByRsync, type Watch } from './rsync-transfer.ts';
 import { type Channels, close, type TransferContext } from './source.ts';
 
 /** A volume that is there and shall become what another server has; until all of that has come it stays as it is. */
@@ -69,7 +70,7 @@ async function transfer(
   const offer = await control.header();
   const offered = incoming.alone ? [] : checkSnapshots(offer);
   const { wanted, gone } = refresh ? compareSnapshots(offered, incoming.known) : { wanted: offered, gone: [] };
-  const agreement = agree(offer, { btrfs: pool.hasTreeStreams, compress: incoming.compress }, refresh);
+  const agreement = agree(offer, { btrfs: poolHasStreams(pool), compress: incoming.compress }, refresh);
   const indexVersion = Math.min(1, offer.indexVersion);
   await incoming.begin(wanted, gone);
   control.sendHeader({
@@ -88,26 +89,26 @@ async function transfer(
     await fs.json();
     await fs.sendJson({ StatusCode: 200, Error: '', Refresh: refresh });
   }
-  const progress = new Progress(incoming.volume.name, context);
+  const { count } = new Progress(incoming.volume.name, context);
+  const watch = { count, signal: context.signal };
   const names = wanted.map(snapshot => snapshot.name);
   const twice = offer.state === 'none';
-  if (agreement.type === 'btrfs') await receiveNative(incoming, fs, names, progress, context.signal);
-  else await receiveFiles(incoming, { fs, agreement, names, twice, offer }, progress, context.signal);
+  if (agreement.type === 'btrfs') await receiveNative(incoming, fs, names, watch);
+  else await receiveFiles(incoming, { fs, agreement, names, twice, offer }, watch);
 }
 
 async function receiveNative(
   { pool, volume, refresh, known }: Incoming,
   fs: FrameChannel,
   names: readonly string[],
-  progress: Progress,
-  signal: AbortSignal,
+  watch: Watch,
 ): Promise<void> {
-  await using receiver = await pool.openReceiver(folder => checkReceived(volume.kind, folder));
+  await using receiver = await openReceiver(pool, folder => checkReceived(volume.kind, folder));
   if (!receiver) throw new ApiError('internal', 'The storage pool takes no streams after all');
   const target = { volume, refresh, known: known.map(({ name }) => name).filter(name => !names.includes(name)) };
-  await receiveTrees(fs, receiver, target, progress.add, signal);
-  signal.throwIfAborted();
-  await pool.placeReceived(receiver, volume, names);
+  await receiveTrees(fs, receiver, target, watch);
+  watch.signal.throwIfAborted();
+  await placeReceived(pool, receiver, volume, names);
 }
 
 interface Files {
@@ -121,13 +122,13 @@ interface Files {
 async function receiveFiles(
   { pool, volume }: Incoming,
   { fs, agreement, names, twice, offer }: Files,
-  progress: Progress,
-  signal: AbortSignal,
+  watch: Watch,
 ): Promise<void> {
-  const options = { idmap: shiftOf(offer.idmap) };
+  const idmap = shiftOf(offer.idmap);
+  const options = { features: agreement.rsync, ...(idmap && { idmap }) };
   await pool.refillVolume(volume, async (folder, keepSnapshot) => {
     const next = async (): Promise<void> => {
-      await receiveByRsync(fs, folder, agreement.rsync, options, progress.add, signal);
+      await receiveByRsync(fs, folder, options, watch);
       await checkReceived(volume.kind, folder);
     };
     for (const name of names) {
@@ -136,7 +137,7 @@ async function receiveFiles(
     }
     await next();
     if (twice) await next();
-    signal.throwIfAborted();
+    watch.signal.throwIfAborted();
   });
 }
 

@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
 import { ApiError } from '#api/error.ts';
 import type { Volume } from '#storage/driver.ts';
+import { openSender, poolHasStreams } from '#storage/pool-streams.ts';
 import type { Pool } from '#storage/pool.ts';
 import type { TreeSender } from '#storage/tree-streams.ts';
 import { sendTrees } from './btrfs-transfer.ts';
@@ -9,7 +10,7 @@ import { FrameChannel } from './frame-channel.ts';
 import type { SnapshotEntry } from './messages.ts';
 import { type Abilities, type Agreement, agreed, offerOf } from './negotiate.ts';
 import { Progress } from './progress.ts';
-import { sendByRsync } from './rsync-transfer.ts';
+import { sendByRsync, type Watch } from './rsync-transfer.ts';
 
 /** A volume that is to be sent, with what its receiver is told of it. */
 export interface Outgoing {
@@ -69,7 +70,7 @@ async function transfer(
   context: TransferContext,
 ): Promise<void> {
   const { pool, volume } = outgoing;
-  const own: Abilities = { btrfs: pool.hasTreeStreams, compress: outgoing.compress };
+  const own: Abilities = { btrfs: poolHasStreams(pool), compress: outgoing.compress };
   control.sendHeader({
     ...offerOf(own),
     state: outgoing.running ? 'none' : undefined,
@@ -88,13 +89,14 @@ async function transfer(
   if (answer.indexVersion >= 1) await sendIndex(fs, outgoing.describe(wanted));
 
   const progress = new Progress(volume.name, context);
-  await using sender = await pool.openSender(volume, all, outgoing.head);
+  await using sender = await openSender(pool, volume, all, outgoing.head);
   if (agreement.type === 'btrfs') {
     if (!sender) throw new ApiError('internal', 'The storage pool has no streams after all');
-    await sendTrees(fs, sender, refresh, progress.add, context.signal);
+    await sendTrees(fs, sender, refresh, { count: progress.count, signal: context.signal });
   } else {
     const twice = outgoing.running && answer.state === 'none';
-    await sendFiles(outgoing, { fs, agreement, wanted, twice, sender }, progress, context);
+    const watch = { count: progress.count, signal: context.signal };
+    await sendFiles(outgoing, { fs, agreement, wanted, twice, sender }, watch);
   }
   // The target may take its time to put everything in place; a verdict that it failed comes this way too.
   await control.verdict();
@@ -119,20 +121,19 @@ interface Files {
 async function sendFiles(
   { pool, volume, head, bandwidth, running, allowInconsistent }: Outgoing,
   { fs, agreement, wanted, twice, sender }: Files,
-  progress: Progress,
-  { signal }: TransferContext,
+  watch: Watch,
 ): Promise<void> {
   const options = { features: agreement.rsync, bandwidth, allowVanished: false };
   for (const name of wanted)
-    await pool.withMounted({ volume, name }, folder => sendByRsync(fs, folder, options, progress.add, signal));
+    await pool.withMounted({ volume, name }, folder => sendByRsync(fs, folder, options, watch));
   const still = sender?.stillFolder;
   const content = head === undefined ? volume : { volume, name: head };
   if (twice) {
     const first = { ...options, allowVanished: true };
-    await pool.withMounted(content, folder => sendByRsync(fs, still ?? folder, first, progress.add, signal));
+    await pool.withMounted(content, folder => sendByRsync(fs, still ?? folder, first, watch));
   }
   const last = { ...options, allowVanished: running && allowInconsistent };
-  await pool.withMounted(content, folder => sendByRsync(fs, still ?? folder, last, progress.add, signal));
+  await pool.withMounted(content, folder => sendByRsync(fs, still ?? folder, last, watch));
 }
 
 export function close({ control, fs }: Channels): void {

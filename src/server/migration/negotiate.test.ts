@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import { compareSnapshots } from './compare-snapshots.ts';
+import type { SnapshotEntry } from './messages.ts';
+import { agree, agreed, offerOf } from './negotiate.ts';
+
+const btrfs = { btrfs: true, compress: true };
+const dir = { btrfs: false, compress: true };
+const shifted = [{ isUid: true, isGid: true, hostId: 100_000, containerId: 0, size: 65_536 }];
+
+describe('both sides', () => {
+  test.each([
+    ['btrfs to btrfs', btrfs, btrfs, 'btrfs'],
+    ['btrfs to dir', btrfs, dir, 'rsync'],
+    ['dir to btrfs', dir, btrfs, 'rsync'],
+  ] as const)('agree from %s', (_what, source, target, type) => {
+    const answer = agree({ ...offerOf(source), idmap: [] }, target, false);
+    expect(answer.type).toBe(type);
+    expect(agreed(answer, source)).toEqual(answer);
+  });
+
+  test('compress only when neither side minds', () => {
+    expect(agree({ ...offerOf({ ...dir, compress: false }), idmap: [] }, dir, false).rsync.compress).toBe(false);
+    expect(agree({ ...offerOf(dir), idmap: [] }, { ...dir, compress: false }, false).rsync.compress).toBe(false);
+  });
+
+  test('use rsync for trees whose ids are shifted on disk', () => {
+    expect(agree({ ...offerOf(btrfs), idmap: shifted }, btrfs, false).type).toBe('rsync');
+  });
+
+  test('refresh by streams only when these tell what they are', () => {
+    const old = {
+      type: 'btrfs',
+      idmap: [],
+      btrfs: { migrationHeader: true, subvolumes: true, subvolumeUuids: false },
+    } as const;
+    expect([agree(old, btrfs, false).type, agree(old, btrfs, true).type]).toEqual(['btrfs', 'rsync']);
+  });
+
+  test('take an old server for what it could do', () => {
+    expect(agree({ type: 'rsync', idmap: [] }, dir, false).rsync).toEqual({
+      xattrs: true,
+      delete: true,
+      compress: true,
+      bidirectional: false,
+      links: false,
+    });
+  });
+
+  test('do not take what was not offered', () => {
+    expect(agreed({ type: 'zfs' }, btrfs)).toBe(undefined);
+    expect(agreed({ type: 'btrfs' }, dir)).toBe(undefined);
+  });
+});
+
+test('a refresh wants what is new or made anew, and lets go what the source has no more', () => {
+  const entry = (name: string, createdAt: number): SnapshotEntry => ({
+    name,
+    createdAt,
+    config: {},
+    profiles: [],
+    ephemeral: false,
+    devices: {},
+    architecture: 2,
+    stateful: false,
+    lastUsedAt: 0,
+    expiresAt: 0,
+  });
+  const { wanted, gone } = compareSnapshots(
+    [entry('same', 1), entry('anew', 3), entry('new', 4)],
+    [
+      { name: 'same', createdAt: 1 },
+      { name: 'anew', createdAt: 2 },
+      { name: 'old', createdAt: 0 },
+    ],
+  );
+  expect([wanted.map(one => one.name), gone]).toEqual([['anew', 'new'], ['old']]);
+});

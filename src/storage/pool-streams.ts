@@ -1,0 +1,38 @@
+import type { Volume } from './driver.ts';
+import { Pool } from './pool.ts';
+import { type CheckTree, hasTreeStreams, type TreeReceiver, type TreeSender } from './tree-streams.ts';
+
+/** True when the pool's volumes can be moved as streams of their file system. */
+export function poolHasStreams(pool: Pool): boolean {
+  return hasTreeStreams(pool.driver);
+}
+
+/** A volume, or what it was at snapshot `head`, and snapshots of it as streams; undefined where the driver has none. */
+export async function openSender(
+  pool: Pool,
+  volume: Volume,
+  snapshots: readonly string[],
+  head?: string,
+): Promise<TreeSender | undefined> {
+  if (!hasTreeStreams(pool.driver)) return undefined;
+  using _lock = await Pool.holdAll([[pool, volume]], 'send');
+  return await pool.driver.openSender(volume, snapshots, head);
+}
+
+/** Takes such streams; undefined where the driver cannot. */
+export async function openReceiver(pool: Pool, check: CheckTree): Promise<TreeReceiver | undefined> {
+  return hasTreeStreams(pool.driver) ? await pool.driver.openReceiver(check) : undefined;
+}
+
+/** Puts a volume and snapshots of it that were received in place. */
+export async function placeReceived(
+  pool: Pool,
+  receiver: TreeReceiver,
+  volume: Volume,
+  snapshots: readonly string[],
+): Promise<void> {
+  using _lock = await Pool.holdAll([[pool, volume]], 'receive');
+  pool.assertUnused(volume, 'receive');
+  for (const name of snapshots) await receiver.placeSnapshot({ volume, name });
+  await receiver.placeVolume(volume);
+}
