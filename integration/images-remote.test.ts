@@ -220,3 +220,79 @@ describe('a remote of images', () => {
     expect(await images()).toContainEqual(expect.objectContaining({ fingerprint: first.fingerprint }));
   });
 });
+
+describe('a hostile LXD server', () => {
+  const tiny = makeSplitImage('hostile');
+  const envelope = (metadata: unknown): string => JSON.stringify({ type: 'sync', status_code: 200, metadata });
+  const image = { fingerprint: tiny.fingerprint, type: 'container', properties: {}, filename: 'x' };
+
+  async function fetchFrom(answers: Readonly<Record<string, string | Buffer>>, more: object = {}): Promise<string> {
+    const server = await serve(
+      (request, response) => {
+        const answer = answers[(request.url ?? '').split('?')[0] ?? ''];
+        response
+          .writeHead(answer === undefined ? 404 : 200)
+          .end(answer ?? JSON.stringify({ type: 'error', error: 'no' }));
+      },
+      { tls: true },
+    );
+    const { server: url, certificate } = { server: server.url, certificate: server.certificate };
+    const { json } = await copy({ server: url, certificate, protocol: 'lxd', alias: 'x', ...more });
+    await server.close();
+    expect(await images()).toEqual([]);
+    expect(files()).toEqual([]);
+    return String(json?.type === 'error' ? json.error : json?.metadata.err);
+  }
+  const alias = { '/1.0/images/aliases/x': envelope({ name: 'x', target: tiny.fingerprint }) };
+
+  test.each([
+    ['an alias that is a path', { '/1.0/images/aliases/x': envelope({ target: '../../../etc/passwd' }) }, 'not found'],
+    [
+      'another image',
+      { ...alias, [`/1.0/images/${tiny.fingerprint}`]: envelope({ ...image, fingerprint: 'a'.repeat(64) }) },
+      'another image',
+    ],
+    [
+      'a path as fingerprint',
+      { ...alias, [`/1.0/images/${tiny.fingerprint}`]: envelope({ ...image, fingerprint: '../x' }) },
+      'another image',
+    ],
+    [
+      'properties with line breaks',
+      { ...alias, [`/1.0/images/${tiny.fingerprint}`]: envelope({ ...image, properties: { a: 'b\nc' } }) },
+      'properties',
+    ],
+    [
+      'a virtual machine',
+      { ...alias, [`/1.0/images/${tiny.fingerprint}`]: envelope({ ...image, type: 'virtual-machine' }) },
+      'only containers',
+    ],
+    ['null', { ...alias, [`/1.0/images/${tiny.fingerprint}`]: envelope(null) }, 'another image'],
+    ['no JSON', { '/1.0/images/aliases/x': '<html>' }, 'no JSON'],
+    [
+      'other files',
+      {
+        ...alias,
+        [`/1.0/images/${tiny.fingerprint}`]: envelope(image),
+        [`/1.0/images/${tiny.fingerprint}/export`]: tiny.rootfs,
+      },
+      'not "',
+    ],
+    [
+      'nothing',
+      {
+        ...alias,
+        [`/1.0/images/${tiny.fingerprint}`]: envelope(image),
+        [`/1.0/images/${tiny.fingerprint}/export`]: '',
+      },
+      'empty',
+    ],
+  ])('that serves %s gives no image and leaves nothing', async (_what, answers, reason) => {
+    expect(await fetchFrom(answers as Record<string, string | Buffer>)).toContain(reason);
+  });
+
+  test('with no certificate in the request is not believed, nor is one that is none', async () => {
+    expect(await fetchFrom(alias, { certificate: '' })).toContain('Cannot reach');
+    expect(await fetchFrom(alias, { certificate: 'x\ny' })).toContain('source.certificate');
+  });
+});

@@ -97,6 +97,25 @@ describe('copying between two servers', () => {
     }
   });
 
+  test('a server that trusts this one lets it read private images', async () => {
+    await here.must('image', 'copy', 'tiny', 'there:', '--alias', 'inside');
+    const fingerprint = namedOf(await images(here), 'tiny');
+    await here.operate('DELETE', `/1.0/images/${fingerprint}`);
+    const { json } = await there.request('GET', '/1.0');
+    const environment = json?.metadata.environment as { certificate: string };
+    const server = `https://127.0.0.1:${String(ports[1])}`;
+    const request = {
+      aliases: [{ name: 'tiny' }],
+      source: { type: 'image', protocol: 'lxd', server, certificate: environment.certificate, alias: 'inside' },
+    };
+    const refused = await here.operate('POST', '/1.0/images', request);
+    expect(refused.json?.metadata).toMatchObject({ err: expect.stringContaining('not found') as string });
+    await there.must('config', 'trust', 'add', path.join(here.directory, 'server.crt'), '--name', 'peer');
+    const { json: taken } = await here.operate('POST', '/1.0/images', request);
+    expect(taken?.metadata).toMatchObject({ status: 'Success', metadata: { fingerprint } });
+    await removeImages(there);
+  });
+
   test('a container is launched from an image of the other server, which is private', async () => {
     const [{ fingerprint }] = (await images(here)) as [Image];
     await here.must('image', 'copy', 'tiny', 'there:', '--alias', 'private');

@@ -28,6 +28,8 @@ export type DownloadServices = Pick<
 
 export interface DownloadContext {
   readonly signal: AbortSignal;
+  /** other servers may let this one in: not for clients that may not do everything here */
+  readonly asServer?: boolean;
   readonly requestor?: Requestor;
   readonly onProgress: (text: string) => void;
 }
@@ -46,7 +48,7 @@ export async function downloadImage(
       if (await findAlias(reader, imageProject, alias.name)) throw alreadyExists('Image alias', alias.name);
     return imageProject;
   });
-  const { server, found } = await lookUp(services, owner, address, name, context.signal);
+  const { server, found } = await lookUp(services, owner, address, name, context);
   const fetched = await fetchImage(
     services,
     owner,
@@ -81,7 +83,7 @@ export async function cacheImage(
   if (newest?.autoUpdate && Number(interval) > 0) return newest;
   const settings = { ...plainSettings, autoUpdate: parseBoolean(autoUpdate) ?? false };
   try {
-    const { server, found } = await lookUp(services, owner, address, name, context.signal);
+    const { server, found } = await lookUp(services, owner, address, name, context);
     const source = sourceOf(address, name, found);
     return (await fetchImage(services, owner, { server, found, settings, cached: true, source }, context)).image;
   } catch (error) {
@@ -97,12 +99,13 @@ export async function lookUp(
   owner: string,
   address: ServerAddress,
   name: string,
-  signal: AbortSignal,
+  { signal, asServer = false }: Pick<DownloadContext, 'signal' | 'asServer'>,
 ): Promise<{ readonly server: ImageServer; readonly found: RemoteImage }> {
   const architecture = await services.database.read(reader =>
     imageSetting(services, reader, owner, 'images.default_architecture'),
   );
-  const server = imageServer(address, { identity: services.identity, architecture: architecture || machine() });
+  const identity = asServer ? services.identity : undefined;
+  const server = imageServer(address, { identity, architecture: architecture || machine() });
   return { server, found: await server.find(name, signal) };
 }
 

@@ -20,16 +20,16 @@ export interface ImageTarget {
   readonly aliases: readonly ImageAlias[];
 }
 
-/** Sends an image to another server and waits until it has it. */
+/** Sends an image to another server and waits until it has it. `asServer`: the target may let this server in. */
 export async function pushImage(
   services: Pick<Services, 'identity' | 'paths'>,
   image: ImageRecord,
   target: ImageTarget,
-  signal: AbortSignal,
+  { signal, asServer }: { readonly signal: AbortSignal; readonly asServer: boolean },
 ): Promise<void> {
   const { secret, certificate, project } = target;
   // a server that trusts this one would take it for a client of its own and not look at the secret
-  const identity = secret === '' ? services.identity : undefined;
+  const identity = secret === '' && asServer ? services.identity : undefined;
   const transport = lxdTransport({ server: target.target, certificate, project }, identity);
   const { headers, body } = await exportImage(services.paths, image);
   try {

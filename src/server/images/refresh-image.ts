@@ -20,7 +20,7 @@ export async function refreshImage(services: Uses, image: ImageRecord, context: 
       `Failed to update image "${fingerprint}" in project "${project}": Image source not found`,
     );
   const address = { ...source, secret: '', project: '' };
-  const { server, found } = await lookUp(services, project, address, source.alias, context.signal);
+  const { server, found } = await lookUp(services, project, address, source.alias, context);
   if (found.fingerprint === fingerprint) return false;
   const { cached } = image;
   const settings = {

@@ -1,5 +1,5 @@
 import type { InstancesPost } from '#api/instance.ts';
-import { cacheImage, type DownloadServices } from '../images/download-image.ts';
+import { cacheImage, type DownloadContext, type DownloadServices } from '../images/download-image.ts';
 import type { ServerAddress } from '../images/remote/image-server.ts';
 import type { OperationContext } from '../operations/operation.ts';
 import { beginInstance } from './create-instance.ts';
@@ -9,7 +9,9 @@ import { freeName, planInstance } from './new-instance.ts';
 /** An instance whose image is on another server; its name is only taken when the image is here. */
 export interface AwaitedInstance {
   readonly name: string;
-  finish(context: ActionContext & Pick<OperationContext, 'signal' | 'update'>): Promise<void>;
+  finish(
+    context: ActionContext & Pick<OperationContext, 'signal' | 'update'> & Pick<DownloadContext, 'asServer'>,
+  ): Promise<void>;
 }
 
 /** Checks what can be checked before the image is here. */

@@ -37,14 +37,17 @@ export const copyCommand: CommandSpec = command({
     const { remote: targetName, name: rest } = session.named(to);
     if (rest !== '') throw new ApiError('invalid-argument', 'Cannot give the image a name there: use "--alias"');
     if (reference === '') throw new ApiError('invalid-argument', `Missing image name in "${from}"`);
-    if (options.targetProject === undefined && (await isSameRemote(session, sourceName, targetName)))
+    const isSame = await isSameRemote(session, sourceName, targetName);
+    if (options.targetProject === undefined && isSame)
       throw new ApiError('invalid-argument', 'The image is on that server already; name another one, or a project');
     if (options.autoUpdate && options.mode !== 'pull')
       throw new ApiError('invalid-argument', 'Auto update is only available in pull mode');
     const source = await imageRemote(session, sourceName);
     const target = await targetClient(await session.client(targetName), options.targetProject);
     const image = await source.find(reference);
-    await copyImage(session, { source, target, image, reference }, options);
+    // a server need not reach itself over the network
+    const mode = isSame ? 'relay' : options.mode;
+    await copyImage(session, { source, target, image, reference }, { ...options, mode });
     const names = [...options.alias, ...(options.copyAliases ? image.aliases.map(alias => alias.name) : [])];
     await ensureAliases(target, image.fingerprint, names, image.aliases);
     session.note('Image copied successfully!');

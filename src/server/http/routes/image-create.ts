@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { invalid } from '#api/error.ts';
 import { imageProtocols, type ImageProtocol, imageProjectOf } from '../../database/images.ts';
 import { getInstance } from '../../database/instances.ts';
@@ -53,10 +54,19 @@ export function addressOf(source: Members): ServerAddress {
   return {
     server: server.replace(/\/+$/, ''),
     protocol: protocol as ImageProtocol,
-    certificate: source('certificate') ?? '',
+    certificate: checkedCertificate(source('certificate') ?? ''),
     secret: source('secret') ?? '',
     project: source('project') ?? '',
   };
+}
+
+function checkedCertificate(pem: string): string {
+  if (pem === '') return pem;
+  try {
+    return new X509Certificate(pem).toString();
+  } catch {
+    throw invalid('source.certificate', 'must be a certificate in PEM');
+  }
 }
 
 export function nameOf(source: Members): string {
@@ -167,6 +177,7 @@ async function publish(
 function contextOf(request: ApiRequest, operation: OperationContext): Parameters<typeof downloadImage>[3] {
   return {
     signal: operation.signal,
+    asServer: request.caller.admin,
     requestor: request.caller.requestor,
     onProgress: text => operation.update({ download_progress: text }),
   };

@@ -121,7 +121,7 @@ async function push(services: Services, request: ApiRequest): Promise<Reply> {
   return accepted(
     services.operations.run(
       { description: 'Exporting image', project, requestor: caller.requestor, resources, mayCancel: true },
-      ({ signal }) => pushImage(services, image, target, signal),
+      ({ signal }) => pushImage(services, image, target, { signal, asServer: caller.admin }),
     ),
   );
 }
@@ -134,7 +134,12 @@ async function refresh(services: Services, request: ApiRequest): Promise<Reply> 
       { description: 'Refreshing image', project, requestor: caller.requestor, mayCancel: true },
       async operation => {
         const onProgress = (text: string): void => operation.update({ download_progress: text });
-        const context = { signal: operation.signal, requestor: caller.requestor, onProgress };
+        const context = {
+          signal: operation.signal,
+          asServer: caller.admin,
+          requestor: caller.requestor,
+          onProgress,
+        };
         return { refreshed: await refreshImage(services, image, context) };
       },
     ),

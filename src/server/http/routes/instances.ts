@@ -110,7 +110,8 @@ async function createFromServer(services: Services, request: ApiRequest, body: I
       { ...instanceOperation(request, 'Creating instance', [awaited.name]), mayCancel: true },
       async operation => {
         const update = (metadata: Readonly<Record<string, unknown>>): void => operation.update(metadata);
-        await awaited.finish({ signal: operation.signal, update, requestor: request.caller.requestor });
+        const { requestor, admin } = request.caller;
+        await awaited.finish({ signal: operation.signal, update, requestor, asServer: admin });
       },
     ),
   );

@@ -44,7 +44,8 @@ export interface ServerAddress {
 }
 
 export interface ImageServerContext {
-  readonly identity: ServerIdentity;
+  /** shown to the server, which may trust it; undefined = this server comes as a stranger */
+  readonly identity: ServerIdentity | undefined;
   /** as the kernel names it: what an alias means where it stands for several */
   readonly architecture: string;
 }

@@ -48,10 +48,10 @@ export function lxdServer(address: ServerAddress, { identity }: ImageServerConte
   };
 }
 
-/** A connection on which this server shows its own certificate, so that a server which trusts it lets it in. */
+/** A connection to another server; with an identity, one that trusts it lets this server in. */
 export function lxdTransport(
   { server, certificate, project }: Pick<ServerAddress, 'server' | 'certificate' | 'project'>,
-  identity: ImageServerContext['identity'] | undefined,
+  identity: ImageServerContext['identity'],
 ): Transport {
   const url = serverUrl(server);
   if (url.protocol !== 'https:') throw new ApiError('invalid-argument', 'Invalid "source.server": must be https://');
