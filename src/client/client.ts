@@ -3,6 +3,14 @@ import type { Event } from '#api/event.ts';
 import type { NetworkAcl, NetworkAclPut, NetworkAclsPost } from '#api/network-acl.ts';
 import type { NetworkForward, NetworkForwardPut, NetworkForwardsPost } from '#api/network-forward.ts';
 import type { Network, NetworkLease, NetworkPut, NetworksPost, NetworkState } from '#api/network.ts';
+import type {
+  NetworkZone,
+  NetworkZonePut,
+  NetworkZoneRecord,
+  NetworkZoneRecordPut,
+  NetworkZoneRecordsPost,
+  NetworkZonesPost,
+} from '#api/network-zone.ts';
 import type { Operation } from '#api/operation.ts';
 import type { Profile, ProfilePut } from '#api/profile.ts';
 import type { Project } from '#api/project.ts';
@@ -45,6 +53,12 @@ export class Client {
   }
   networkForwards(network: string): Collection<NetworkForward, NetworkForwardsPost, NetworkForwardPut> {
     return new Collection(this.transport, `${this.networks.path(network)}/forwards`);
+  }
+  get networkZones(): Collection<NetworkZone, NetworkZonesPost, NetworkZonePut> {
+    return new Collection(this.transport, '/1.0/network-zones');
+  }
+  zoneRecords(zone: string): Collection<NetworkZoneRecord, NetworkZoneRecordsPost, NetworkZoneRecordPut> {
+    return new Collection(this.transport, `${this.networkZones.path(zone)}/records`);
   }
   get profiles(): Collection<Profile, Omit<Profile, 'used_by'>, ProfilePut> {
     return new Collection(this.transport, '/1.0/profiles');

@@ -13,6 +13,7 @@ import { Listeners } from './http/listeners.ts';
 import { routes, upgradeRoutes } from './http/routes.ts';
 import { upgradeHandler } from './http/upgrade.ts';
 import { logSink } from './log-sink.ts';
+import { ZoneServer } from './networks/zone-server.ts';
 import { LocalOperations } from './operations/local-operations.ts';
 import type { StatePaths } from './paths.ts';
 import { RepeatedStep } from './repeated-step.ts';
@@ -70,6 +71,7 @@ export class Daemon implements DaemonControl {
   readonly #core: CoreServices;
   #services: Services | undefined;
   #listeners: Listeners | undefined;
+  #zones: ZoneServer | undefined;
   #recovered: Promise<void> = Promise.resolve();
   #ready: Promise<void> = Promise.resolve();
   #shutdown: Promise<void> | undefined;
@@ -140,6 +142,7 @@ export class Daemon implements DaemonControl {
 
   async applyListeners(addresses: ListenAddresses): Promise<void> {
     await this.#listeners?.openHttps(addresses);
+    await this.#zones?.open(addresses.dns);
   }
 
   shutdown(options: StopOptions): Promise<void> {
@@ -159,6 +162,7 @@ export class Daemon implements DaemonControl {
   async #listen(gid: number): Promise<void> {
     const services: Services = { ...this.#core, ...(await this.#equipment.build(this.#core)) };
     this.#services = services;
+    this.#zones = new ZoneServer(services);
     const { trust } = services.administration;
     const { peerUid } = this.#equipment;
     const parts = {
@@ -177,6 +181,10 @@ export class Daemon implements DaemonControl {
   async #bringUp(services: Services): Promise<void> {
     await this.#step('opening core.https_address', () =>
       this.applyListeners(listenAddresses(services.settings.visible)),
+    );
+    // even when the one before failed
+    await this.#step('opening core.dns_address', async () =>
+      this.#zones?.open(listenAddresses(services.settings.visible).dns),
     );
     await this.#recovered;
     await this.#runAll(services, this.#equipment.startSteps);
@@ -217,6 +225,7 @@ export class Daemon implements DaemonControl {
     await Promise.all(this.#repeated.map(step => step.close()));
     await this.#core.operations.close();
     await this.#listeners?.close();
+    await this.#zones?.close();
     await this.#services?.runtime.close();
     // Stopping leaves pools mounted for the containers that go on; after a shutdown none does.
     await this.#services?.pools.close({ unmount: this.#shutdown !== undefined && !this.#forced });

@@ -48,12 +48,14 @@ export interface ServerIdentity {
   readonly fingerprint: string;
 }
 
-/** Addresses of HTTPS listeners, "" for none. */
+/** Addresses to listen on, "" for none. */
 export interface ListenAddresses {
   /** core.https_address */
   readonly https: string;
   /** core.metrics_address */
   readonly metrics: string;
+  /** core.dns_address */
+  readonly dns: string;
 }
 
 /** What a request may ask of the daemon as a whole. */
@@ -65,7 +67,7 @@ export interface DaemonControl {
   readonly shuttingDown: boolean;
   /** stops instances (unless `force`) and ends the daemon; resolves when it may exit */
   shutdown(options: { readonly force: boolean; readonly timeoutMs: number }): Promise<void>;
-  /** opens, moves or closes the HTTPS listeners; rejects when it cannot */
+  /** opens, moves or closes listeners; rejects when it cannot */
   applyListeners(addresses: ListenAddresses): Promise<void>;
   /** addresses that the HTTPS listener answers on */
   readonly addresses: readonly string[];

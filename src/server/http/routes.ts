@@ -17,6 +17,7 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { networkAclRoutes } from './routes/network-acls.ts';
 import { networkForwardRoutes } from './routes/network-forwards.ts';
 import { networkRoutes } from './routes/networks.ts';
+import { networkZoneRoutes } from './routes/network-zones.ts';
 import { operationRoutes, operationUpgrades } from './routes/operations.ts';
 import { profileRoutes } from './routes/profiles.ts';
 import { projectRoutes } from './routes/projects.ts';
@@ -50,6 +51,7 @@ export const routes: readonly Route[] = [
   ...networkRoutes,
   ...networkAclRoutes,
   ...networkForwardRoutes,
+  ...networkZoneRoutes,
   ...operationRoutes,
   ...projectRoutes,
   ...resourceRoutes,

@@ -6,9 +6,11 @@ import { parseCidr, overlaps } from '#network/ip-address.ts';
 import type { NetworkType } from '#network/driver.ts';
 import type { Reader } from '../database/database.ts';
 import { findAcl } from '../database/network-acls.ts';
+import { findZone } from '../database/network-zones.ts';
 import type { NetworkRecord } from '../database/networks.ts';
 import type { NetworkControl } from './networks.ts';
 import { aclsOf } from './policies.ts';
+import { zoneReferences } from './zone-references.ts';
 
 /** Throws "invalid-argument" naming what is wrong with a name for a new network, "already-exists" for a host's link. */
 export function checkName(control: Pick<NetworkControl, 'links'>, name: string): void {
@@ -86,6 +88,10 @@ export function checkOverlap(
 export async function checkReferences(reader: Reader, config: ConfigMap): Promise<void> {
   for (const name of aclsOf(config)) {
     if (!(await findAcl(reader, name))) throw invalid('config.security.acls', `network ACL "${name}" does not exist`);
+  }
+  for (const key of zoneReferences) {
+    const name = config[key];
+    if (name && !(await findZone(reader, name))) throw invalid(`config.${key}`, `network zone "${name}" doesn't exist`);
   }
 }
 

@@ -18,6 +18,11 @@ export const serverKeys = defineKeys({
     type: 'string',
     summary: 'Origin whose web pages may use the API: Access-Control-Allow-Origin',
   },
+  'core.dns_address': {
+    type: 'string',
+    summary: 'Address and port that network zones are served on over DNS; port 53 unless given',
+    check: addressProblem,
+  },
   'core.metrics_address': {
     type: 'string',
     summary: 'Address and port that metrics, and nothing else, are served on over HTTPS',
@@ -90,7 +95,7 @@ export const serverKeys = defineKeys({
 });
 
 /** Keys of this server alone, kept in the local database; all others are shared. */
-export const localKeys: readonly string[] = ['core.https_address', 'core.metrics_address'];
+export const localKeys: readonly string[] = ['core.https_address', 'core.metrics_address', 'core.dns_address'];
 
 /** Keys whose values are kept as a hash and never shown. */
 export const secretKeys: readonly string[] = ['core.trust_password'];

@@ -5,7 +5,7 @@ import { changedKeys, valueProblem } from '#base/config-schema.ts';
 import { Revert } from '#base/revert.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import type { ListenAddresses, Services } from '../services.ts';
-import { secretKeys, serverKeys } from './config-keys.ts';
+import { localKeys, secretKeys, serverKeys } from './config-keys.ts';
 import { hashPassword } from './password.ts';
 import type { ServerSettings } from './server-settings.ts';
 
@@ -30,8 +30,8 @@ export async function updateSettings(services: Uses, { change, requestor }: Sett
   }
   if (changed.length === 0) return;
   await using revert = new Revert(log);
-  if (changed.some(key => key === 'core.https_address' || key === 'core.metrics_address')) {
-    revert.add('moving the HTTPS listeners', () => control.applyListeners(listenAddresses(before)));
+  if (changed.some(key => localKeys.includes(key))) {
+    revert.add('moving the listeners', () => control.applyListeners(listenAddresses(before)));
     await control.applyListeners(listenAddresses(after));
   }
   await settings.save(after);
@@ -40,7 +40,8 @@ export async function updateSettings(services: Uses, { change, requestor }: Sett
 }
 
 export function listenAddresses(config: ConfigMap): ListenAddresses {
-  return { https: config['core.https_address'] ?? '', metrics: config['core.metrics_address'] ?? '' };
+  const address = (key: string): string => config[`core.${key}_address`] ?? '';
+  return { https: address('https'), metrics: address('metrics'), dns: address('dns') };
 }
 
 /** Secrets come back as "true" from clients that edit what they read: those keep the stored hash. */

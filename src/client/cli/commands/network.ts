@@ -8,6 +8,8 @@ import { printList } from '../output/table.ts';
 import { attachmentCommands } from './attachment.ts';
 import { aclCommands } from './network-acl.ts';
 import { forwardCommands } from './network-forward.ts';
+import { zoneRecordCommands } from './network-zone-record.ts';
+import { zoneCommands } from './network-zone.ts';
 
 export const commands: readonly CommandSpec[] = [
   command({
@@ -131,6 +133,8 @@ export const commands: readonly CommandSpec[] = [
   }),
   ...aclCommands,
   ...forwardCommands,
+  ...zoneCommands,
+  ...zoneRecordCommands,
 ];
 
 function networkRow(network: Network): readonly string[] {

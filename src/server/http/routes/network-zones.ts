@@ -1,0 +1,155 @@
+import type {
+  NetworkZonePut,
+  NetworkZoneRecordPut,
+  NetworkZoneRecordsPost,
+  NetworkZonesPost,
+} from '#api/network-zone.ts';
+import { assertEtag } from '../../etag.ts';
+import {
+  createZoneRecord,
+  deleteZoneRecord,
+  showZoneRecord,
+  showZoneRecords,
+  updateZoneRecord,
+  writableRecord,
+} from '../../networks/zone-records.ts';
+import { createZone, deleteZone, showZone, showZones, updateZone, writableZone } from '../../networks/zones.ts';
+import type { Services } from '../../services.ts';
+import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
+
+const text: JsonSchema = { type: 'string' };
+const common = { description: text, config: { type: ['object', 'null'], additionalProperties: text } } as const;
+const entry = { type: 'object', properties: { type: text, ttl: { type: 'integer' }, value: text } } as const;
+const entries = { type: ['array', 'null'], maxItems: 1000, items: entry } as const;
+const zonePut: JsonSchema = { type: 'object', properties: common };
+const zonePost: JsonSchema = { type: 'object', required: ['name'], properties: { name: text, ...common } };
+const recordPut: JsonSchema = { type: 'object', properties: { ...common, entries } };
+const recordPost: JsonSchema = { type: 'object', required: ['name'], properties: { name: text, ...common, entries } };
+
+const zones = '/1.0/network-zones';
+const zone = `${zones}/:zone`;
+const records = `${zone}/records`;
+const record = `${records}/:name`;
+
+export const networkZoneRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: zones,
+    access: 'project',
+    handle: async (services, { query }) => {
+      const all = await showZones(services);
+      return sync(Number(query['recursion'] ?? 0) > 0 ? all : all.map(({ name }) => urlOf(name)));
+    },
+  },
+  {
+    method: 'POST',
+    path: zones,
+    access: 'admin',
+    body: zonePost,
+    handle: async (services, { body, caller }) => {
+      const request = body as NetworkZonesPost;
+      await createZone(services, request, caller.requestor);
+      return created(urlOf(request.name));
+    },
+  },
+  {
+    method: 'GET',
+    path: zone,
+    access: 'project',
+    handle: async (services, request) => {
+      const found = await showZone(services, zoneOf(request));
+      return sync(found, writableZone(found));
+    },
+  },
+  { method: 'PUT', path: zone, access: 'admin', body: zonePut, handle: changeZone('replace') },
+  { method: 'PATCH', path: zone, access: 'admin', body: zonePut, handle: changeZone('merge') },
+  {
+    method: 'DELETE',
+    path: zone,
+    access: 'admin',
+    handle: async (services, request) => {
+      await deleteZone(services, zoneOf(request), request.caller.requestor);
+      return sync();
+    },
+  },
+  {
+    method: 'GET',
+    path: records,
+    access: 'project',
+    handle: async (services, request) => {
+      const all = await showZoneRecords(services, zoneOf(request));
+      const whole = Number(request.query['recursion'] ?? 0) > 0;
+      return sync(whole ? all : all.map(({ name }) => recordUrl(zoneOf(request), name)));
+    },
+  },
+  {
+    method: 'POST',
+    path: records,
+    access: 'admin',
+    body: recordPost,
+    handle: async (services, request) => {
+      const post = request.body as NetworkZoneRecordsPost;
+      await createZoneRecord(services, zoneOf(request), post, request.caller.requestor);
+      return created(recordUrl(zoneOf(request), post.name));
+    },
+  },
+  {
+    method: 'GET',
+    path: record,
+    access: 'project',
+    handle: async (services, request) => {
+      const found = await showZoneRecord(services, zoneOf(request), nameOf(request));
+      return sync(found, writableRecord(found));
+    },
+  },
+  { method: 'PUT', path: record, access: 'admin', body: recordPut, handle: changeRecord('replace') },
+  { method: 'PATCH', path: record, access: 'admin', body: recordPut, handle: changeRecord('merge') },
+  {
+    method: 'DELETE',
+    path: record,
+    access: 'admin',
+    handle: async (services, request) => {
+      await deleteZoneRecord(services, zoneOf(request), nameOf(request), request.caller.requestor);
+      return sync();
+    },
+  },
+];
+
+function changeZone(mode: 'replace' | 'merge'): (services: Services, request: ApiRequest) => Promise<Reply> {
+  return async (services, request) => {
+    await updateZone(services, zoneOf(request), request.body as NetworkZonePut, {
+      mode,
+      assertUnchanged: before => assertEtag(request.headers['if-match'], writableZone(before)),
+      requestor: request.caller.requestor,
+    });
+    return sync();
+  };
+}
+
+function changeRecord(mode: 'replace' | 'merge'): (services: Services, request: ApiRequest) => Promise<Reply> {
+  return async (services, request) => {
+    const put = request.body as NetworkZoneRecordPut;
+    await updateZoneRecord(services, zoneOf(request), nameOf(request), put, {
+      mode,
+      assertUnchanged: before => assertEtag(request.headers['if-match'], writableRecord(before)),
+      requestor: request.caller.requestor,
+    });
+    return sync();
+  };
+}
+
+function zoneOf({ params }: ApiRequest): string {
+  return params['zone'] ?? '';
+}
+
+function nameOf({ params }: ApiRequest): string {
+  return params['name'] ?? '';
+}
+
+function urlOf(name: string): string {
+  return `${zones}/${encodeURIComponent(name)}`;
+}
+
+function recordUrl(zoneName: string, name: string): string {
+  return `${urlOf(zoneName)}/records/${encodeURIComponent(name)}`;
+}
