@@ -6,6 +6,7 @@ import { useDaemon } from './harness/fixture.ts';
 import type { Output } from './harness/run-program.ts';
 import { cases } from './oracle/cases.ts';
 import { normalise } from './oracle/normalise.ts';
+import { shapeOf } from './oracle/shape.ts';
 import { StockDaemon } from './oracle/stock-daemon.ts';
 
 /**
@@ -49,13 +50,17 @@ async function prepare(stock: StockDaemon): Promise<void> {
 }
 
 async function answerOf(daemon: TestDaemon | StockDaemon, command: string): Promise<string> {
-  const [typed = '', input] = command.split(' <<< ');
+  const [typed = '', input] = command.replace(/^shape /, 'query ').split(' <<< ');
   const args = words(typed).map(word => word.replaceAll('BRIDGE', daemon.bridge));
   const output =
     daemon instanceof StockDaemon
       ? await daemon.lxc(args, input)
       : await daemon.lxc(['--quiet', ...args], { ...(input !== undefined && { input }) });
-  return `$ lxc ${command}\n${normalise(printed(output, args), { BRIDGE: daemon.bridge, DIR: daemon.directory })}`;
+  return `$ lxc ${command}\n${normalise(printed(shaped(output, command), args), { BRIDGE: daemon.bridge, DIR: daemon.directory })}`;
+}
+
+function shaped(output: Output, command: string): Output {
+  return command.startsWith('shape ') && output.status === 0 ? { ...output, stdout: shapeOf(output.stdout) } : output;
 }
 
 /** An exec's own output and status count whatever they are. */

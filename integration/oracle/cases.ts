@@ -1,7 +1,10 @@
 /** Commands of one area in order, as one types them after `lxc`; a case leaves nothing behind. */
 export interface Case {
   readonly area: string;
-  /** a command may have input: "COMMAND <<< INPUT"; BRIDGE stands for the managed bridge */
+  /**
+   * A command may have input: "COMMAND <<< INPUT". "shape /1.0/…" compares the members of an answer and their kinds, not
+   * their values. BRIDGE stands for the managed bridge.
+   */
   readonly commands: readonly string[];
 }
 
@@ -175,6 +178,64 @@ export const cases: readonly Case[] = [
       'network set BRIDGE ipv4.address 10.0.0.300/24',
       'network create name-of-16-chars',
       'network delete nothere',
+    ],
+  },
+  {
+    area: 'volumes',
+    commands: [
+      'storage volume create default v1',
+      'storage volume create default v1',
+      'storage volume set default v1 user.x y',
+      'storage volume show default v1',
+      'storage volume snapshot default v1',
+      'storage volume snapshot default v1 named',
+      'storage volume list default --format csv',
+      'storage volume restore default v1 named',
+      'storage volume copy default/v1 default/v2',
+      'storage volume rename default v2 v3',
+      'init tiny c1',
+      'storage volume attach default v1 c1 data /mnt/data',
+      'storage volume show default v1',
+      'storage volume delete default v1',
+      'storage volume detach default v1 c1 data',
+      'shape /1.0/storage-pools/default/volumes?recursion=1',
+      'shape /1.0/storage-pools/default/volumes/custom/v1',
+      'shape /1.0/storage-pools/default/volumes/custom/v1/snapshots?recursion=1',
+      'shape /1.0/storage-pools/default/volumes/custom/v1/state',
+      'shape /1.0/storage-pools/default/volumes/container/c1',
+      'delete c1',
+      'storage volume delete default v1/snap0',
+      'storage volume delete default v1',
+      'storage volume delete default v3',
+      'storage volume create default v4 size=10MiB no.such=1',
+      'storage volume create default bad/name',
+    ],
+  },
+  {
+    area: 'shapes',
+    commands: [
+      'launch tiny c1',
+      'snapshot c1',
+      'shape /1.0',
+      'shape /1.0/instances/c1',
+      'shape /1.0/instances/c1?recursion=1',
+      'shape /1.0/instances?recursion=2',
+      'shape /1.0/instances/c1/state',
+      'shape /1.0/instances/c1/snapshots?recursion=1',
+      'shape /1.0/instances/c1/snapshots/snap0',
+      'shape /1.0/instances/c1/logs',
+      'shape /1.0/images?recursion=1',
+      'shape /1.0/images/aliases?recursion=1',
+      'shape /1.0/profiles?recursion=1',
+      'shape /1.0/projects?recursion=1',
+      'shape /1.0/storage-pools?recursion=1',
+      'shape /1.0/storage-pools/default/resources',
+      'shape /1.0/networks/BRIDGE',
+      'shape /1.0/networks/BRIDGE/state',
+      'shape /1.0/networks/BRIDGE/leases',
+      'shape /1.0/certificates?recursion=1',
+      'shape /1.0/operations?recursion=0',
+      'delete --force c1',
     ],
   },
   {

@@ -11,7 +11,8 @@
 static const char usage[] =
     "usage: ctr-lxc start LXCPATH NAME CONFIG\n"
     "       ctr-lxc console LXCPATH NAME FD\n"
-    "       ctr-lxc seccomp POLICY OUTPUT\n";
+    "       ctr-lxc seccomp POLICY OUTPUT\n"
+    "       ctr-lxc library EXTENSION...\n";
 
 int fail(const char *format, ...) {
     va_list arguments;
@@ -29,6 +30,7 @@ int main(int count, char **arguments) {
     if (count == 5 && strcmp(verb, "start") == 0) return start(arguments[2], arguments[3], arguments[4]);
     if (count == 5 && strcmp(verb, "console") == 0) return console(arguments[2], arguments[3], atoi(arguments[4]));
     if (count == 4 && strcmp(verb, "seccomp") == 0) return export_seccomp(arguments[2], arguments[3]);
+    if (count > 2 && strcmp(verb, "library") == 0) return library(count - 2, arguments + 2);
     fputs(usage, stderr);
     return 2;
 }

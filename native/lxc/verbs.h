@@ -11,3 +11,6 @@ int start(const char *lxcpath, const char *name, const char *config);
 int console(const char *lxcpath, const char *name, int socket);
 /// Writes the filter that liblxc makes of a seccomp policy as an array of struct sock_filter.
 int export_seccomp(const char *policy, const char *output);
+/// Which liblxc this is and which of its API extensions it has: {"version": "5.0.2", "features": {"cgroup2": true}}. The
+/// names are the caller's own, without quotes.
+int library(int count, char **names);

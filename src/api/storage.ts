@@ -82,7 +82,7 @@ export interface StorageVolumeSnapshot {
   readonly description: string;
   readonly content_type: 'filesystem';
   readonly created_at: string;
-  readonly expires_at: string;
+  readonly expires_at: string | null;
   readonly config: ConfigMap;
 }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname, release, version } from 'node:os';
 import type { ServerEnvironment } from '#api/server.ts';
 import { runCommand } from '#base/run-command.ts';
+import { type LxcLibrary, lxcLibrary } from '../runtime/lxc-library.ts';
 import type { Services } from '../services.ts';
 import { kernelFeatures } from './kernel-features.ts';
 
@@ -16,7 +17,7 @@ const architectures: Readonly<Record<string, readonly string[]>> = {
 interface HostFacts {
   readonly osName: string;
   readonly osVersion: string;
-  readonly lxcVersion: string;
+  readonly library: LxcLibrary;
   readonly btrfsVersion: string;
   readonly kernelFeatures: Readonly<Record<string, string>>;
 }
@@ -36,13 +37,13 @@ export async function serverEnvironment(services: Services, project: string): Pr
     certificate: services.identity.certificate,
     certificate_fingerprint: services.identity.fingerprint,
     driver: 'lxc',
-    driver_version: host.lxcVersion,
+    driver_version: host.library.version,
     firewall: 'nftables',
     kernel: 'Linux',
     kernel_architecture: supported[0] ?? process.arch,
     kernel_features: host.kernelFeatures,
     kernel_version: release(),
-    lxc_features: {},
+    lxc_features: Object.fromEntries(Object.entries(host.library.features).map(([name, has]) => [name, String(has)])),
     os_name: host.osName,
     os_version: host.osVersion,
     project,
@@ -62,11 +63,11 @@ export async function serverEnvironment(services: Services, project: string): Pr
 }
 
 async function hostFacts(): Promise<HostFacts> {
-  const [osRelease, seccompActions, fileSystems, lxcVersion, btrfs] = await Promise.all([
+  const [osRelease, seccompActions, fileSystems, library, btrfs] = await Promise.all([
     textOf('/etc/os-release'),
     textOf('/proc/sys/kernel/seccomp/actions_avail'),
     textOf('/proc/filesystems'),
-    liblxcVersion(),
+    lxcLibrary(),
     runCommand('btrfs', ['--version']).then(
       ({ stdout }) => /v?(\d[\w.]*)/.exec(stdout)?.[1] ?? '',
       () => '',
@@ -76,7 +77,7 @@ async function hostFacts(): Promise<HostFacts> {
   return {
     osName: field('NAME') || version(),
     osVersion: field('VERSION_ID'),
-    lxcVersion,
+    library,
     btrfsVersion: btrfs,
     kernelFeatures: kernelFeatures({ release: release(), seccompActions, fileSystems }),
   };
@@ -84,14 +85,4 @@ async function hostFacts(): Promise<HostFacts> {
 
 async function textOf(file: string): Promise<string> {
   return await readFile(file, 'utf8').catch(() => '');
-}
-
-/** From the package that owns the library; the soname's number when there is no dpkg. */
-async function liblxcVersion(): Promise<string> {
-  const query = ['-W', '-f', '${Version}', 'liblxc1'];
-  const packaged = await runCommand('dpkg-query', query).then(
-    ({ stdout }) => stdout,
-    () => '',
-  );
-  return /^(?:\d+:)?(\d+(?:\.\d+)*)/.exec(packaged)?.[1] ?? '5';
 }

@@ -49,7 +49,6 @@ describe('create', () => {
     const record = await find('c1');
     expect(record).toMatchObject({ name: 'c1', ready: true, pool: 'tank', profiles: ['default'], ephemeral: false });
     expect(record?.config['volatile.eth0.hwaddr']).toMatch(/^00:16:3e(:[0-9a-f]{2}){3}$/);
-    expect(record?.config['volatile.last_state.power']).toBe('STOPPED');
     expect(await world.driver.listVolumes()).toEqual([{ kind: 'container', name: 'c1' }]);
     expect(existsSync(`${world.services.paths.container('c1')}/rootfs`)).toBe(true);
     expect(world.told).toEqual(['instance-created']);

@@ -174,11 +174,9 @@ export async function newVolatile(
   { config, devices }: CheckedInstance,
   kept: ConfigMap = {},
 ): Promise<ConfigMap> {
-  const uuid = randomUUID();
   return {
-    'volatile.uuid': uuid,
+    'volatile.uuid': randomUUID(),
     'volatile.cloud-init.instance-id': randomUUID(),
-    'volatile.last_state.power': 'STOPPED',
     ...idmapVolatile(idmapOf(config, await isolatedRanges(reader))),
     ...missingVolatile(devices, kept),
     ...kept,

@@ -192,7 +192,8 @@ function viewSnapshot(row: {
     description: row.description,
     content_type: 'filesystem',
     created_at: row.createdAt,
-    expires_at: row.expiresAt,
+    // LXD says null of volumes where it says a zero time of instances
+    expires_at: row.expiresAt === zeroTime ? null : row.expiresAt,
     config: userConfig(row.config),
   };
 }
