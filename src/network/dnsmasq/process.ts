@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse as parseYaml } from 'yaml';
-import { ApiError } from '#api/error.ts';
+import { ApiError, invalid } from '#api/error.ts';
 import { poll } from '#base/retry.ts';
 import type { Kernel } from '#native/kernel.ts';
 import type { DnsmasqFiles } from './config-file.ts';
@@ -71,7 +71,9 @@ export async function startDnsmasq(files: DnsmasqFolder, digest: string): Promis
   const startTime = pid === undefined ? undefined : await startTimeOf(pid);
   if (ready !== true || pid === undefined || startTime === undefined) {
     if (pid !== undefined && !ended) process.kill(pid, 'SIGKILL');
-    throw new ApiError('internal', `Failed starting dnsmasq: ${await lastWords(files)}`);
+    const words = await lastWords(files);
+    if (words.includes(files.raw)) throw invalid('config.raw.dnsmasq', words.replaceAll(files.raw, 'it'));
+    throw new ApiError('internal', `Failed starting dnsmasq: ${words}`);
   }
   const running = { pid, startTime, digest };
   await writePidFile(files, running);

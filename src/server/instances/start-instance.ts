@@ -10,6 +10,7 @@ import { emitLifecycle } from '#server/events/event-bus.ts';
 import { missingVolatile, runVolatile } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
 import type { ResourceLimits } from '../runtime/runtime.ts';
+import { checkFreeAddresses } from './check-addresses.ts';
 import { checkInstance } from './check-instance.ts';
 import { containerSpec } from './container-spec.ts';
 import { diskThrottles } from './disk-limits.ts';
@@ -94,6 +95,7 @@ async function writeStarting(
   return await services.database.write(async tx => {
     const record = await getInstance(tx, project, name);
     const expanded = await checkInstance(tx, record);
+    await checkFreeAddresses(tx, record, expanded.devices);
     const run = runVolatile(expanded.devices, record.config);
     const limits = resourceLimits(expanded.config, hostResources(), await pinnedCpus(tx), hostLinks(run));
     const idmap = idmapOf(expanded.config, await isolatedRanges(tx, record.id));

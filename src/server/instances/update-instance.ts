@@ -10,6 +10,7 @@ import { emitLifecycle } from '#server/events/event-bus.ts';
 import { checkAddedDevices, missingVolatile, runVolatile } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
 import { applyLimits } from './apply-limits.ts';
+import { checkFreeAddresses } from './check-addresses.ts';
 import { checkInstance, type CheckedInstance, expandInstance } from './check-instance.ts';
 import { type Expanded, rootDevice } from './expand-config.ts';
 import { attachDevices, changedDevices, detachDevices, updateDevices } from './instance-devices.ts';
@@ -168,7 +169,9 @@ async function planned(
   if (put.architecture && put.architecture !== before.architecture)
     throw new ApiError('invalid-argument', 'Invalid "architecture": it cannot be changed');
   const now = await checkInstance(reader, { name, project, description, config, devices, profiles });
-  checkAddedDevices(changedDevices(was.devices, now.devices).added);
+  const { added, updated } = changedDevices(was.devices, now.devices);
+  checkAddedDevices(added);
+  await checkFreeAddresses(reader, before, { ...added, ...updated });
   if (now.pool !== before.pool)
     throw new ApiError(
       'invalid-argument',

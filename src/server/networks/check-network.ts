@@ -84,6 +84,20 @@ export function checkOverlap(
   }
 }
 
+/** Throws "invalid-argument" when a network that needs its host interface for itself would share it. */
+export function checkParent(
+  network: Pick<NetworkRecord, 'name' | 'type' | 'config'>,
+  others: readonly NetworkRecord[],
+): void {
+  const parent = network.config['parent'];
+  if (!parent) return;
+  const sharing = others.find(
+    ({ name, type, config }) =>
+      name !== network.name && config['parent'] === parent && [type, network.type].includes('physical'),
+  );
+  if (sharing) throw invalid('config.parent', `interface "${parent}" is in use by network "${sharing.name}"`);
+}
+
 /** Throws "invalid-argument" naming the key whose value names an object that does not exist. */
 export async function checkReferences(reader: Reader, config: ConfigMap): Promise<void> {
   for (const name of aclsOf(config)) {

@@ -57,7 +57,9 @@ async function insert({ database, networkControl: control }: NetworkServices, re
     try {
       await database.write(async tx => {
         await check.checkReferences(tx, config);
-        check.checkOverlap(control, network, await listNetworks(tx));
+        const others = await listNetworks(tx);
+        check.checkOverlap(control, network, others);
+        check.checkParent(network, others);
         await insertNetwork(tx, network);
       });
       return config;

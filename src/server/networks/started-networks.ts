@@ -2,6 +2,7 @@ import { ApiError, invalid, notFound } from '#api/error.ts';
 import type { Log } from '#base/log.ts';
 import type { Link } from '#native/addon/index.d.ts';
 import { type NetworkDriver, type NetworkType, noPolicies } from '#network/driver.ts';
+import { refusedTypes } from '#network/drivers.ts';
 import type { Database } from '../database/database.ts';
 import type { NetworkRecord } from '../database/networks.ts';
 import type { StatePaths } from '../paths.ts';
@@ -86,8 +87,11 @@ export class StartedNetworks implements Networks, NetworkControl {
 
   type(name: string): NetworkType {
     const type = this.#host.types.get(name);
-    if (!type) throw invalid('type', `this server has no networks of type "${name}"`);
-    return type;
+    if (type) return type;
+    const reason = Object.hasOwn(refusedTypes, name) ? refusedTypes[name] : undefined;
+    if (reason !== undefined) throw invalid('type', `"${name}" ${reason}`);
+    const known = [...this.#host.types.keys()].join(', ');
+    throw invalid('type', `"${name}" is not one of ${known}`);
   }
 
   failure(name: string): string | undefined {

@@ -51,7 +51,9 @@ export async function updateNetwork(
   await database.write(async tx => {
     options.assertUnchanged(await getNetwork(tx, name));
     await check.checkReferences(tx, config);
-    check.checkOverlap(control, { ...record, config }, await listNetworks(tx));
+    const others = await listNetworks(tx);
+    check.checkOverlap(control, { ...record, config }, others);
+    check.checkParent({ ...record, config }, others);
     await updateNetworkRow(tx, record, { description, config });
   });
   revert.commit();
