@@ -4,7 +4,10 @@ import { TestDaemon } from './daemon.ts';
 import { type HostState, hostState, leftovers } from './host.ts';
 
 export const storageDrivers = ['btrfs', 'dir'] as const;
-export type StorageName = (typeof storageDrivers)[number];
+export type StorageName = (typeof storageDrivers)[number] | 'zfs';
+
+/** Driver of all pools that tests make where the kernel of the host has only that, as in the test virtual machine. */
+const onlyStorage = process.env['LXD_LIKE_TEST_STORAGE'] as StorageName | undefined;
 
 export interface FixtureOptions {
   readonly storage?: StorageName;
@@ -44,9 +47,10 @@ export function useDaemons(daemons: readonly (readonly [TestDaemon, FixtureOptio
 }
 
 async function prepare(daemon: TestDaemon, options: FixtureOptions): Promise<void> {
-  const size = options.storage === 'dir' ? [] : ['size=5GiB'];
-  if (options.storage) {
-    await daemon.must('storage', 'create', 'default', options.storage, ...size);
+  const storage = options.storage && (onlyStorage ?? options.storage);
+  if (storage) {
+    const size = storage === 'dir' ? [] : ['size=5GiB'];
+    await daemon.must('storage', 'create', 'default', storage, ...size);
     await daemon.must('profile', 'device', 'add', 'default', 'root', 'disk', 'path=/', 'pool=default');
   }
   if (options.network) {

@@ -111,7 +111,7 @@ async function builderArguments(recipe: Recipe, work: string, options: InstallOp
 }
 
 /** How apt on this machine reaches archives; what is passed here is not kept in the image. */
-async function machineAptOptions(): Promise<readonly string[]> {
+export async function machineAptOptions(): Promise<readonly string[]> {
   const { stdout } = await runCommand('apt-config', ['dump', '--format', '%f "%v"%n']);
   return stdout
     .split('\n')
