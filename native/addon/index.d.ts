@@ -80,6 +80,13 @@ export function fileSystemType(descriptor: number): number;
 /** True when the file system at `directory` supports id-mapped mounts (probed by open_tree + mount_setattr, 5.12+). */
 export function supportsIdmappedMounts(directory: number): boolean;
 
+/**
+ * Gives the tree at `name` in a volume's top folder, or the whole volume for ".", ids on disk that begin at `base` on
+ * the host, or a container's own when `size` is 0: owners, POSIX ACLs and file capabilities. A mark on the top folder
+ * tells which it has; nothing is done when these are the wanted ones. Can be repeated after an interruption.
+ */
+export function alignIds(directory: number, name: string, base: number, size: number): Promise<void>;
+
 // ---- mounts and loop devices (mount(2), loop(4)) ----
 
 /** mount(2); `data` as in its option string, `flags` as MS_*. Runs on a native thread. */

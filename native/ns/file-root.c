@@ -105,15 +105,15 @@ static int make_root(int tree, const char **stage) {
     return chdir("/");
 }
 
-int enter_stopped(const char *rootfs, uint32_t host_base, uint32_t size, const char **stage) {
+int enter_stopped(const char *rootfs, const struct id_range *ids, const char **stage) {
     *stage = "create a user namespace";
     char map[48];
-    snprintf(map, sizeof map, "0 %u %u\n", host_base, size);
-    AUTO_CLOSE int users = size ? create_user_namespace(map) : -1;
-    if (size && users < 0) return -1;
-    AUTO_CLOSE int tree = clone_root(rootfs, users, stage);
+    snprintf(map, sizeof map, "0 %u %u\n", ids->host_base, ids->size);
+    AUTO_CLOSE int users = ids->size ? create_user_namespace(map) : -1;
+    if (ids->size && users < 0) return -1;
+    AUTO_CLOSE int tree = clone_root(rootfs, ids->on_disk ? -1 : users, stage);
     if (tree < 0 || make_root(tree, stage) < 0) return -1;
     *stage = "enter the user namespace";
-    if (size && setns(users, CLONE_NEWUSER) < 0) return -1;
+    if (ids->size && setns(users, CLONE_NEWUSER) < 0) return -1;
     return become_root(stage);
 }

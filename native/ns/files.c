@@ -16,10 +16,14 @@ static int enter(int count, char **arguments, const char **stage) {
         struct target target = {.init = atoi(arguments[1]), .start_time = strtoull(arguments[2], NULL, 10)};
         return enter_running(&target, stage);
     }
-    if ((count == 2 || count == 4) && strcmp(arguments[0], "stopped") == 0) {
-        uint32_t base = count == 4 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 0;
-        uint32_t size = count == 4 ? (uint32_t)strtoul(arguments[3], NULL, 10) : 0;
-        return enter_stopped(arguments[1], base, size, stage);
+    bool host_ids = count == 5 && strcmp(arguments[4], "host-ids") == 0;
+    if ((count == 2 || count == 4 || host_ids) && strcmp(arguments[0], "stopped") == 0) {
+        struct id_range ids = {
+            .host_base = count > 2 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 0,
+            .size = count > 2 ? (uint32_t)strtoul(arguments[3], NULL, 10) : 0,
+            .on_disk = host_ids,
+        };
+        return enter_stopped(arguments[1], &ids, stage);
     }
     errno = EINVAL;
     return -1;

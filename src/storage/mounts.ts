@@ -51,6 +51,12 @@ export async function mountedAt(folder: string): Promise<string | undefined> {
   return undefined;
 }
 
+/** Folders below this one that something is mounted at, in the order of mounting. */
+export async function mountsBelow(folder: string): Promise<readonly string[]> {
+  const lines = (await readFile('/proc/self/mountinfo', 'utf8')).trim().split('\n');
+  return lines.map(line => unescapePath(line.split(' ')[4] ?? '')).filter(place => place.startsWith(`${folder}/`));
+}
+
 export async function bindMount(source: string, target: string): Promise<void> {
   await kernel.mount(source, target, 'none', bindFlag, '');
 }
@@ -83,7 +89,9 @@ export function fileSystemAt(folder: string): number {
   return kernel.fileSystemType(opened.descriptor);
 }
 
+/** Whether mounts of what is at a folder can shift ids; LXD's switch says no for all. */
 export function idmappedMountsAt(folder: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(process.env['LXD_IDMAPPED_MOUNTS_DISABLE'] ?? '')) return false;
   using opened = Folder.open(folder);
   return kernel.supportsIdmappedMounts(opened.descriptor);
 }

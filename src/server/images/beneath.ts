@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { kernel } from '#native/kernel.ts';
 import { TemplateError } from '#base/template.ts';
 
@@ -25,7 +25,7 @@ export function readBeneath(folder: number, path: string, limit: number): Buffer
 
 /**
  * Writes a file at `root`/`path` beneath a folder, through no link. A file that is there keeps its owner and mode;
- * a new one, and folders that are missing, belong to root (0644, 0755).
+ * a new one, and folders that are missing, belong to the owner of `root`, which is the guest's root (0644, 0755).
  */
 export function writeBeneath(
   folder: number,
@@ -37,9 +37,10 @@ export function writeBeneath(
   const parts = path.split('/');
   const name = parts.pop() ?? '';
   let parent = kernel.openBeneath(folder, root, O_RDONLY | O_DIRECTORY);
+  const owner = fstatSync(parent);
   try {
     for (const part of parts) {
-      const next = enterFolder(parent, part);
+      const next = enterFolder(parent, part, owner);
       closeSync(parent);
       parent = next;
     }
@@ -51,7 +52,10 @@ export function writeBeneath(
     const file = existing ?? kernel.openBeneath(parent, name, O_WRONLY | O_CREAT | O_EXCL, 0o644);
     try {
       regularStat(file, path);
-      if (existing === undefined) fchmodSync(file, 0o644); // whatever the umask is
+      if (existing === undefined) {
+        fchmodSync(file, 0o644); // whatever the umask is
+        fchownSync(file, owner.uid, owner.gid);
+      }
       ftruncateSync(file, 0);
       for (let written = 0; written < content.length;) written += writeSync(file, content, written);
     } finally {
@@ -62,11 +66,13 @@ export function writeBeneath(
   }
 }
 
-function enterFolder(parent: number, name: string): number {
+function enterFolder(parent: number, name: string, owner: { readonly uid: number; readonly gid: number }): number {
   const existing = openUnlessMissing(parent, name, O_RDONLY | O_DIRECTORY);
   if (existing !== undefined) return existing;
   kernel.mkdirAt(parent, name, 0o755);
-  return kernel.openBeneath(parent, name, O_RDONLY | O_DIRECTORY);
+  const made = kernel.openBeneath(parent, name, O_RDONLY | O_DIRECTORY);
+  fchownSync(made, owner.uid, owner.gid);
+  return made;
 }
 
 function openUnlessMissing(folder: number, path: string, flags: number): number | undefined {

@@ -16,18 +16,21 @@ interface Parts {
   /** top folder of the root volume */
   readonly volumeFolder: string;
   readonly idmap: Idmap | undefined;
+  /** ids on disk are the host's */
+  readonly hostIds: boolean;
   readonly devices: readonly RuntimePart[];
   readonly limits: ResourceLimits;
 }
 
 /** All that the runtime needs to start an instance. */
-export function containerSpec({ record, config, volumeFolder, idmap, devices, limits }: Parts): ContainerSpec {
+export function containerSpec({ record, config, volumeFolder, idmap, hostIds, devices, limits }: Parts): ContainerSpec {
   return {
     id: containerId(record.project, record.name),
     hostName: record.name,
     architecture: record.architecture,
     rootfs: path.join(volumeFolder, 'rootfs'),
     idmap,
+    hostIds,
     mounts: byPlace(devices.flatMap(part => part.mounts)),
     nics: devices.flatMap(part => part.nics),
     environment: withPrefix(config, 'environment.'),

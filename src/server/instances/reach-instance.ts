@@ -8,7 +8,7 @@ import { expandInstance } from './check-instance.ts';
 import type { ExecInstance } from './exec.ts';
 import type { FilesInstance } from './files.ts';
 import { idmapOf, keptIdmap } from './idmap.ts';
-import { mountRoot, unmountRoot } from './root-volume.ts';
+import { alignRootIds, mountRoot, unmountRoot } from './root-volume.ts';
 
 /** The instance as those who work inside it need it; "not-found" when there is none. */
 export async function reachInstance(
@@ -21,7 +21,7 @@ export async function reachInstance(
 
 /** The same with its root volume mounted until it is disposed of. */
 export async function reachFiles(
-  services: Pick<Services, 'database' | 'pools' | 'paths'>,
+  services: Pick<Services, 'database' | 'pools' | 'paths' | 'runtime'>,
   project: string,
   name: string,
 ): Promise<FilesInstance> {
@@ -29,16 +29,28 @@ export async function reachFiles(
   const { id, config } = instance;
   const folder = await mountRoot(services, record);
   let mounted = true;
+  const release = async (): Promise<void> => {
+    if (mounted) await unmountRoot(services, record);
+    mounted = false;
+  };
+  const idmap = idmapFor(record.config, config);
+  const stopped = services.runtime.status(id) === 'stopped';
+  const hostIds = stopped && (await alignRootIds(services, record, idmap).catch(failedAfter(release)));
   return {
     project,
     name,
     id,
     rootfs: path.join(folder, 'rootfs'),
-    idmap: idmapFor(record.config, config),
-    [Symbol.asyncDispose]: async () => {
-      if (mounted) await unmountRoot(services, record);
-      mounted = false;
-    },
+    idmap,
+    hostIds,
+    [Symbol.asyncDispose]: release,
+  };
+}
+
+function failedAfter(release: () => Promise<void>): (error: unknown) => Promise<never> {
+  return async error => {
+    await release();
+    throw error;
   };
 }
 

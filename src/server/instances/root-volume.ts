@@ -1,10 +1,13 @@
 import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
+import { ApiError } from '#api/error.ts';
 import { parseSize } from '#base/units.ts';
+import { alignIds } from '#storage/align-ids.ts';
 import type { Pool } from '#storage/pool.ts';
 import type { Volume } from '#storage/driver.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import { containerId } from '../paths.ts';
+import type { Idmap } from '../runtime/idmap.ts';
 import type { InstanceServices } from './instance-services.ts';
 
 type Owner = Pick<InstanceRecord, 'project' | 'name' | 'pool'>;
@@ -26,6 +29,20 @@ export async function mountRoot(services: Uses, owner: Owner): Promise<string> {
 
 export async function unmountRoot(services: Uses, owner: Owner): Promise<void> {
   await rootPool(services, owner).unmountVolume(rootVolume(owner));
+}
+
+/**
+ * Makes ids of the mounted root file system fit the map that it will be used with. True when they are the host's on
+ * disk, because its pool cannot mount them shifted.
+ */
+export async function alignRootIds(services: Uses, owner: Owner, idmap: Idmap | undefined): Promise<boolean> {
+  const pool = rootPool(services, owner);
+  if (!pool.supportsIdmap && idmap?.holes)
+    throw new ApiError(
+      'unsupported',
+      `Cannot use config key "raw.idmap" in storage pool "${pool.name}": its file system has no id-mapped mounts`,
+    );
+  return await alignIds(pool, rootVolume(owner), 'rootfs', idmap);
 }
 
 /** Applies the size of the root disk; undefined lifts the limit. */

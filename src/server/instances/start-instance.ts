@@ -21,7 +21,7 @@ import { type ActionContext, instancePath, type InstanceServices } from './insta
 import { parseCpuSet } from './limit-keys.ts';
 import { hostResources, resourceLimits, withThrottles } from './limits.ts';
 import { applyTemplates } from './instance-templates.ts';
-import { mountRoot, unmountRoot } from './root-volume.ts';
+import { alignRootIds, mountRoot, unmountRoot } from './root-volume.ts';
 import { assertAllowed, holdInstance } from './status.ts';
 
 /** Kept while the container runs: the boot it was started in, so that recovery tells a host's restart from its own end. */
@@ -76,7 +76,8 @@ export async function startHeld(
   await faultPoint('start.after-devices');
 
   const idmap = keptIdmap(record.config);
-  const spec = containerSpec({ record, config: expanded.config, volumeFolder, idmap, devices, limits });
+  const hostIds = await alignRootIds(services, record, idmap);
+  const spec = containerSpec({ record, config: expanded.config, volumeFolder, idmap, hostIds, devices, limits });
   await services.runtime.start(spec, context.signal);
   revert.add('starting the container', () => services.runtime.kill(id));
   // Only now do the links exist that packets are told apart by.

@@ -32,7 +32,7 @@ export class FileServers {
 
   /** Gives the files of an instance; the caller closes what it got. */
   async open(target: FilesPlace): Promise<FileServer> {
-    const place = JSON.stringify([target.running ?? target.rootfs, target.idmap]);
+    const place = JSON.stringify([target.running ?? target.rootfs, target.idmap, target.hostIds]);
     let entry = this.#entries.get(target.id);
     if (entry && entry.place !== place) {
       await this.release(target.id);
@@ -85,10 +85,11 @@ export class FileServers {
 }
 
 async function startServer(target: FilesPlace, log: Log): Promise<HelperConnection> {
-  const { running, idmap } = target;
+  const { running, idmap, hostIds } = target;
+  const ids = idmap ? [String(idmap.hostBase), String(idmap.size), ...(hostIds ? ['host-ids'] : [])] : [];
   const place = running
     ? ['running', String(running.initPid), String(running.startTime)]
-    : ['stopped', target.rootfs, ...(idmap ? [String(idmap.hostBase), String(idmap.size)] : [])];
+    : ['stopped', target.rootfs, ...ids];
   const connection = new HelperConnection(['files', '3', ...place], log);
   try {
     await connection.greeting();

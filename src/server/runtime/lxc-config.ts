@@ -69,7 +69,7 @@ export function renderConfig(spec: ContainerSpec, context: ConfigContext): strin
   // liblxc runs it through a shell.
   set('lxc.hook.post-stop', context.postStopHook.map(quote).join(' '));
   set('lxc.rootfs.path', `dir:${spec.rootfs}`);
-  if (spec.idmap) set('lxc.rootfs.options', 'idmap=container');
+  if (spec.idmap && !spec.hostIds) set('lxc.rootfs.options', 'idmap=container');
   for (const entry of mountEntries(spec, context)) set('lxc.mount.entry', entry);
   for (const [name, value] of Object.entries(spec.environment)) set('lxc.environment', `${name}=${value}`);
   for (const [key, value] of nicKeys(spec.nics)) set(key, value);

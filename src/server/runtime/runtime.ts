@@ -65,9 +65,11 @@ export interface ContainerSpec {
   readonly hostName: string;
   /** e.g. "x86_64" */
   readonly architecture: string;
-  /** absolute path of the root file system; ids on disk are the container's own */
+  /** absolute path of the root file system */
   readonly rootfs: string;
   readonly idmap: Idmap | undefined;
+  /** ids on disk are the host's, not the container's own: the root file system is not mounted shifted */
+  readonly hostIds?: boolean;
   readonly mounts: readonly ContainerMount[];
   readonly nics: readonly ContainerNic[];
   readonly environment: Readonly<Record<string, string>>;
@@ -253,6 +255,8 @@ export interface FilesTarget {
   /** root file system, used when the container is stopped */
   readonly rootfs: string;
   readonly idmap: Idmap | undefined;
+  /** ids on disk are the host's */
+  readonly hostIds?: boolean;
 }
 
 /** A console that was taken over; closing it lets others attach. */

@@ -1,4 +1,5 @@
 import { ApiError } from '#api/error.ts';
+import { alignIds } from '#storage/align-ids.ts';
 import type { Pool } from '#storage/pool.ts';
 import type { Reader } from '../database/database.ts';
 import { getVolume, patchVolumeConfig, type VolumeRecord } from '../database/storage-volumes.ts';
@@ -24,28 +25,30 @@ const holders = new WeakMap<Pool, Set<string>>();
 /**
  * Mounts a volume for an instance. Ids of its files are those of the instance, to be shown through an id-mapped mount;
  * with security.unmapped they are the host's. Instances with different maps may share a volume only when it is
- * security.shifted, as a sign that their owners want that.
+ * security.shifted, as a sign that their owners want that, and the file system has id-mapped mounts.
  */
 export async function takeVolume(
   services: Uses,
   use: VolumeUse,
 ): Promise<{ readonly folder: string; readonly idmapped: boolean }> {
   const pool = services.pools.get(use.pool);
-  const { record, idmapped } = await services.database.write(async tx => {
+  const { record, ids } = await services.database.write(async tx => {
     const project = await volumeProject(tx, use.project);
     const record = await getVolume(tx, { pool: use.pool, project, type: 'custom', name: use.volume });
     if (!record.ready) throw new ApiError('busy', `Storage volume "${record.name}" is being made or deleted`);
-    if (isUnmapped(record.config)) return { record, idmapped: false };
+    if (isUnmapped(record.config)) return { record, ids: undefined };
     const ids = await idmapText(tx, use);
-    if (!isShifted(record.config)) await assertSameIds(tx, record, use, ids);
+    if (!isShifted(record.config) || !pool.supportsIdmap) await assertSameIds(tx, record, use, ids);
     await patchVolumeConfig(tx, record.id, { 'volatile.idmap.last': '[]', 'volatile.idmap.next': ids });
-    return { record, idmapped: true };
+    return { record, ids };
   });
   const held = holdersOf(pool);
   const folder = await pool.mountVolume(onDisk(record));
   if (held.has(keyOf(use))) await pool.unmountVolume(onDisk(record));
   held.add(keyOf(use));
-  return { folder, idmapped };
+  if (ids === undefined) return { folder, idmapped: false };
+  const hostIds = await alignIds(pool, onDisk(record), '.', largestRange(ids));
+  return { folder, idmapped: !hostIds };
 }
 
 /** Succeeds when the device does not hold the volume. */
@@ -80,6 +83,13 @@ async function idmapText(
     [project, instance],
   );
   return row?.value ?? '[]';
+}
+
+/** Of a map as it is kept: all of it but for single ids that raw.idmap puts elsewhere. */
+function largestRange(text: string): { readonly hostBase: number; readonly size: number } | undefined {
+  const entries = JSON.parse(text) as { readonly Hostid: number; readonly Nsid: number; readonly Maprange: number }[];
+  const largest = entries.sort((a, b) => b.Maprange - a.Maprange)[0];
+  return largest && { hostBase: largest.Hostid - largest.Nsid, size: largest.Nsid + largest.Maprange };
 }
 
 function keyOf({ project, instance, device }: VolumeUse): string {

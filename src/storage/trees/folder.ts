@@ -109,6 +109,10 @@ export class Folder implements Disposable {
     fchmodSync(this.descriptor, mode);
   }
 
+  setOwner(uid: number): void {
+    fchownSync(this.descriptor, uid, 0);
+  }
+
   /** Nanoseconds since the epoch at which the folder was made, where the file system keeps that (statx(2)). */
   get born(): bigint {
     return fstatSync(this.descriptor, { bigint: true }).birthtimeNs;
