@@ -180,8 +180,8 @@ export interface DriverContext {
 /** A kind of driver: how to make one, its keys, and whether this host can use it. */
 export interface DriverType {
   readonly name: string;
-  /** Debian package to install when this host cannot use the driver; empty when it needs none. */
-  readonly hostPackage: string;
+  /** What to do when this host cannot use the driver; empty when every host can. */
+  readonly hostAdvice: string;
   /** pool keys beyond the common ones */
   readonly poolKeys: KeyTable;
   create(context: DriverContext): StorageDriver;

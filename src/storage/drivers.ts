@@ -2,9 +2,10 @@ import { ApiError } from '#api/error.ts';
 import { btrfs } from './btrfs/driver.ts';
 import { dir } from './dir/driver.ts';
 import type { DriverType } from './driver.ts';
+import { zfs } from './zfs/driver.ts';
 
 /** The only list of drivers. */
-export const driverTypes: readonly DriverType[] = [btrfs, dir];
+export const driverTypes: readonly DriverType[] = [btrfs, dir, zfs];
 
 /** Throws "invalid-argument" for a name that is no driver's. */
 export function driverType(name: string): DriverType {

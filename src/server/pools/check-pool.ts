@@ -27,10 +27,10 @@ export function checkPoolConfig(type: DriverType, config: ConfigMap, current: Co
   }
 }
 
-/** Throws "failed-precondition" that names the package when this host cannot use the driver. */
+/** Throws "failed-precondition" that says what to install when this host cannot use the driver. */
 export async function checkDriverUsable(type: DriverType): Promise<void> {
   if ((await type.version()) !== undefined) return;
-  const advice = type.hostPackage === '' ? '' : `: install the package "${type.hostPackage}" first`;
+  const advice = type.hostAdvice === '' ? '' : `: ${type.hostAdvice} first`;
   throw new ApiError('failed-precondition', `Cannot use storage driver "${type.name}" on this host${advice}`);
 }
 

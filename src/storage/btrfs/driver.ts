@@ -19,7 +19,7 @@ import { destroy, snapshotTree } from './subvolumes.ts';
 /** Each volume is a subvolume, each snapshot a read-only one; see btrfs-subvolume(8). */
 export const btrfs: DriverType = {
   name: 'btrfs',
-  hostPackage: 'btrfs-progs',
+  hostAdvice: 'install the package "btrfs-progs"',
   poolKeys: btrfsKeys,
   create,
   version,

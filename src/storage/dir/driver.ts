@@ -12,7 +12,7 @@ import * as pool from './pool.ts';
 /** Volumes and snapshots are plain folders on any file system; copies share blocks where it has reflinks. */
 export const dir: DriverType = {
   name: 'dir',
-  hostPackage: '',
+  hostAdvice: '',
   poolKeys: dirKeys,
   create,
   version: () => Promise.resolve('1'),

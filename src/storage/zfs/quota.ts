@@ -1,0 +1,53 @@
+import { effectiveBoolean } from '#base/config-schema.ts';
+import type { PoolUsage, Usage, Volume } from '../driver.ts';
+import { missing } from '../errors.ts';
+import { zfsKeys } from './config-keys.ts';
+import { rootDataset, volumeDataset, type ZfsContext } from './datasets.ts';
+import { failedAs, getProperties, zfs } from './zfs-command.ts';
+
+const limits = ['quota', 'refquota', 'reservation', 'refreservation'] as const;
+
+export async function setQuota(context: ZfsContext, volume: Volume, bytes: number | undefined): Promise<void> {
+  const set = (key: 'use_refquota' | 'reserve_space'): boolean =>
+    effectiveBoolean(zfsKeys, context.config, `volume.zfs.${key}`);
+  const ref = set('use_refquota') ? 'ref' : '';
+  const values = new Map<string, string>(limits.map(name => [name, 'none']));
+  if (bytes !== undefined) {
+    values.set(`${ref}quota`, String(bytes));
+    if (set('reserve_space')) values.set(`${ref}reservation`, String(bytes));
+  }
+  try {
+    // Reservations first: a quota below one is refused.
+    const order = ['reservation', 'refreservation', 'quota', 'refquota'];
+    const settings = (names: readonly string[]): readonly string[] =>
+      names.map(name => `${name}=${values.get(name) ?? 'none'}`);
+    const dataset = volumeDataset(context, volume);
+    await zfs(['set', 'reservation=none', 'refreservation=none', ...settings(order.slice(2)), dataset]);
+    if (bytes !== undefined && set('reserve_space')) await zfs(['set', ...settings(order.slice(0, 2)), dataset]);
+  } catch (error) {
+    throw failedAs(error, 'missing') ? missing(volume) : error;
+  }
+}
+
+/** Gives a dataset that takes another's place the other's limits. */
+export async function copyLimits(from: string, to: string): Promise<void> {
+  const found = await getProperties(from, limits);
+  if (!found) return;
+  const set = limits.filter(name => !['0', '-', 'none'].includes(found[name]));
+  const ordered = set.toSorted((a, b) => Number(a.endsWith('reservation')) - Number(b.endsWith('reservation')));
+  for (const name of ordered) await zfs(['set', `${name}=${found[name]}`, to]);
+}
+
+export async function volumeUsage(context: ZfsContext, volume: Volume): Promise<Usage> {
+  const found = await getProperties(volumeDataset(context, volume), ['referenced', 'quota', 'refquota']);
+  if (!found) throw missing(volume);
+  const limit = [found.quota, found.refquota].map(Number).find(bytes => bytes > 0);
+  return { used: Number(found.referenced), total: limit ?? (await poolUsage(context)).total };
+}
+
+/** Datasets share the pool's space; how many files fit is not limited. */
+export async function poolUsage(context: ZfsContext): Promise<PoolUsage> {
+  const found = await getProperties(rootDataset(context), ['used', 'available']);
+  const used = Number(found?.used ?? 0);
+  return { used, total: used + Number(found?.available ?? 0), inodesUsed: 0, inodesTotal: 0 };
+}
