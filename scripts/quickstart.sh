@@ -6,14 +6,14 @@ set -eu
 
 #: From a bare Debian machine to a running system container, in one command.
 #:
-#: Usage: lxd-like quickstart [--yes] [--storage btrfs|dir] [--disk DEVICE] [--size SIZE]
+#: Usage: lxd-like quickstart [--yes] [--storage btrfs|zfs|dir] [--disk DEVICE] [--size SIZE]
 #:                            [--image debian/12] [--name NAME] [--no-container]
 #:
 #: Installs what is missing, starts the daemon, makes a storage pool and a network, builds a Debian image from this
 #: machine's own package archive and launches a first container. What is there already is left alone.
 #:
 #:   --yes            do not ask before installing packages
-#:   --storage KIND   btrfs (default) or dir
+#:   --storage KIND   btrfs (default), zfs or dir; Debian has zfs in the part "contrib" of its archive
 #:   --disk DEVICE    use this empty disk for the pool instead of a file
 #:   --size SIZE      size of the file, such as 20GiB
 #:   --image NAME     what to build and launch: debian/12 (default), debian/13 ...
@@ -27,11 +27,16 @@ log=$(mktemp /tmp/lxd-like-quickstart.XXXXXX)
 trap 'rm -f "$log"' EXIT
 
 assume_yes=no
+storage=btrfs
+previous=
 for argument in "$@"; do
   case $argument in
     --yes | -y) assume_yes=yes ;;
     --help | -h) want_help=yes ;;
+    --storage=*) storage=${argument#--storage=} ;;
   esac
+  [ "$previous" = --storage ] && storage=$argument
+  previous=$argument
 done
 
 now() { date +%s%N; }
@@ -63,6 +68,27 @@ installed() {
 wanted_packages() {
   sed -n '/^# run/,/^# test/p' "$root/scripts/debian-packages.txt" | grep -v '^#'
   find_node >/dev/null && command -v npm >/dev/null || echo npm
+  [ "$storage" = zfs ] && zfs_packages
+  return 0
+}
+
+# the tools, and the module where the kernel does not bring it: that is built, for which it needs the kernel's headers
+zfs_packages() {
+  echo zfsutils-linux
+  modinfo zfs >/dev/null 2>&1 || printf '%s\n' zfs-dkms "linux-headers-$(uname -r)"
+}
+
+# Debian keeps ZFS apart from its main archive, so apt may not see it
+check_zfs_is_known() {
+  [ "$storage" = zfs ] || return 0
+  for name in $(zfs_packages); do
+    installed "$name" || apt-cache show "$name" >/dev/null 2>&1 || {
+      echo "Error: Storage on ZFS needs the package \"$name\", which apt does not find. Debian has ZFS in \"contrib\": add that word to" \
+        'the components in /etc/apt/sources.list or /etc/apt/sources.list.d/*.sources, run "apt-get update" and then this again;' \
+        'or go on with "--storage btrfs"' >&2
+      exit 1
+    }
+  done
 }
 
 # those of which no name is installed
@@ -118,10 +144,16 @@ install_packages() {
   [ -z "$missing" ] && return 0
   export DEBIAN_FRONTEND=noninteractive
   step 'Reading the package lists' apt-get update -q
+  check_zfs_is_known
   packages=$(printf '%s\n' "$missing" | known_names)
   ask_before_installing "$packages"
   # shellcheck disable=SC2086 # names are one word each
   step 'Installing Debian packages' apt-get install -q -y --no-install-recommends $packages
+}
+
+load_zfs() {
+  [ "$storage" = zfs ] || return 0
+  [ -d /sys/module/zfs ] || step 'Loading the kernel module of ZFS' modprobe zfs
 }
 
 install_node() {
@@ -163,6 +195,7 @@ if ! command -v apt-get >/dev/null; then
   exit 1
 fi
 install_packages
+load_zfs
 install_node
 install_program
 rm -f "$log"

@@ -23,7 +23,7 @@ export const commands: readonly CommandSpec[] = [
       preseed: flag('--preseed', 'Set up the server from YAML on standard input'),
       networkAddress: text('--network-address', 'Address to listen on (default: none)'),
       networkPort: integer('--network-port', 'Port to listen on', 8443),
-      storageBackend: text('--storage-backend', 'Driver of the storage pool: btrfs or dir'),
+      storageBackend: text('--storage-backend', 'Driver of the storage pool: btrfs, zfs or dir'),
       storageCreateDevice: text('--storage-create-device', 'Disk for the storage pool'),
       storageCreateLoop: integer('--storage-create-loop', 'Size of the pool file in GiB'),
       storagePool: text('--storage-pool', 'Existing pool or dataset to use, or the name of a new one'),

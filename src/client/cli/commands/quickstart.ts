@@ -15,11 +15,12 @@ export const commands: readonly CommandSpec[] = [
     examples: [
       ['quickstart', 'Do everything, asking before packages are installed.'],
       ['quickstart --yes --disk /dev/sdb', 'Ask nothing and keep containers on a disk of their own.'],
+      ['quickstart --storage zfs', 'Keep containers on ZFS, which Debian has in the part "contrib" of its archive.'],
       ['quickstart --storage dir --no-container', 'Only set up, with containers as plain folders.'],
     ],
     options: {
       yes: flag('-y,--yes', 'Do not ask before installing packages'),
-      storage: text('--storage', 'Kind of storage pool', 'btrfs', ['btrfs', 'dir']),
+      storage: text('--storage', 'Kind of storage pool', 'btrfs', ['btrfs', 'zfs', 'dir']),
       disk: text('--disk', 'Use this empty disk for the pool instead of a file'),
       size: text('--size', 'Size of the file, such as 20GiB'),
       image: text('--image', 'What to build and launch', 'debian/12'),

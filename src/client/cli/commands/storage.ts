@@ -39,6 +39,7 @@ export const commands: readonly CommandSpec[] = [
     examples: [
       ['storage create fast btrfs size=20GiB', 'A pool in a file.'],
       ['storage create fast btrfs source=/dev/sdb', 'A pool on an empty disk.'],
+      ['storage create tank zfs source=tank/lxd', 'A pool in a dataset of a zpool that is there already.'],
       ['storage create plain dir', 'A pool in a plain folder.'],
     ],
     options: { target: targetOption },
