@@ -216,6 +216,8 @@ describe('a remote of images', () => {
     await daemon.must('image', 'export', 'busy', exported);
     expect(readFileSync(`${exported}.root.squashfs`).equals(first.rootfs)).toBe(true);
     await daemon.must('image', 'delete', 'busy');
+    await daemon.must('image', 'export', 'mirror:busy', exported);
+    expect(readFileSync(`${exported}.root.squashfs`).equals(first.rootfs)).toBe(true);
     await daemon.must('image', 'import', `${exported}.tar.xz`, `${exported}.root.squashfs`, '--alias', 'busy');
     expect(await images()).toContainEqual(expect.objectContaining({ fingerprint: first.fingerprint }));
   });

@@ -4,6 +4,7 @@ import type { InstanceSource } from '#api/instance.ts';
 import type { Client } from '../client.ts';
 import { localRemote, readConfig, type RemoteConfig, remotesFile } from '../config-file.ts';
 import type { StreamsImage } from '../simplestreams/streams.ts';
+import { multipartReply } from './multipart.ts';
 import type { Session } from './session.ts';
 
 /** The images of a remote, which may be a server or only a tree of images on the web. */
@@ -13,8 +14,18 @@ export interface ImageRemote {
   find(reference: string): Promise<Image>;
   /** What another server needs to fetch an image itself, one entry for each address it may try. */
   sources(image: Image, reference: string): Promise<readonly ImageSource[]>;
+  /** The files of an image, to be read one after the other. */
+  files(image: Image): AsyncIterable<ImageFile>;
   /** undefined = it serves nothing but images */
   readonly client: Client | undefined;
+}
+
+export interface ImageFile {
+  /** as the server names it; not to be trusted as a path */
+  readonly filename: string;
+  /** it is the root file system of an image in two files */
+  readonly isRootfs: boolean;
+  readonly body: AsyncIterable<Uint8Array>;
 }
 
 /** Source of an image or instance, without its type. */
@@ -37,6 +48,7 @@ function serverRemote(client: Client, name: string): ImageRemote {
   return {
     client,
     list: () => client.images.list(),
+    files: image => filesFrom(client, image.fingerprint),
     find: async reference => await client.images.get(await client.images.resolve(reference)),
     sources: async (image, reference) => {
       const { project, target } = client.transport;
@@ -65,14 +77,27 @@ function serverRemote(client: Client, name: string): ImageRemote {
   };
 }
 
+async function* filesFrom(client: Client, fingerprint: string): AsyncGenerator<ImageFile> {
+  const { headers, body } = await client.images.exported(fingerprint);
+  const type = headers['content-type'] ?? '';
+  if (type.startsWith('multipart/')) {
+    for await (const { name, filename, body: part } of multipartReply(type, body))
+      yield { filename, isRootfs: name.startsWith('rootfs'), body: part };
+    return;
+  }
+  const filename = /filename="?([^";]+)"?/.exec(headers['content-disposition'] ?? '')?.[1] ?? fingerprint;
+  yield { filename, isRootfs: false, body };
+}
+
 async function streamsRemote(session: Session, name: string, { addr }: RemoteConfig): Promise<ImageRemote> {
   const { listStreams, streamsBase, streamsImageToApi } = await import('../simplestreams/list-streams.ts');
   const { findStreamsImage } = await import('../simplestreams/streams.ts');
   const { pinnedCertificate } = await import('../remotes.ts');
   const certificate = pinnedCertificate(session.env, name) ?? '';
+  const base = streamsBase(addr);
   let listed: Promise<readonly StreamsImage[]> | undefined;
   const images = (): Promise<readonly StreamsImage[]> =>
-    (listed ??= listStreams(streamsBase(addr), { certificate, signal: AbortSignal.timeout(60_000) }));
+    (listed ??= listStreams(base, { certificate, signal: AbortSignal.timeout(60_000) }));
   return {
     client: undefined,
     list: async () => (await images()).map(streamsImageToApi),
@@ -81,6 +106,16 @@ async function streamsRemote(session: Session, name: string, { addr }: RemoteCon
       const image = findStreamsImage(await images(), reference, machine());
       if (!image) throw new ApiError('not-found', `Image "${reference}" not found on "${name}"`);
       return streamsImageToApi(image);
+    },
+    files: async function* ({ fingerprint }) {
+      const { readStreamsFile } = await import('../simplestreams/read-file.ts');
+      const image = (await images()).find(listed => listed.fingerprint === fingerprint);
+      if (!image) throw new ApiError('not-found', `Image "${fingerprint}" not found on "${name}"`);
+      const options = { certificate, signal: new AbortController().signal, onProgress: () => undefined };
+      for (const part of ['metadata', 'rootfs'] as const) {
+        const filename = image[part].path.split('/').pop() ?? part;
+        yield { filename, isRootfs: part === 'rootfs', body: readStreamsFile(base, image[part], options) };
+      }
     },
     sources: async (image, reference) => {
       const named = image.fingerprint.startsWith(reference) ? { fingerprint: image.fingerprint } : { alias: reference };

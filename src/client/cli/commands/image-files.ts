@@ -8,7 +8,8 @@ import { ApiError } from '#api/error.ts';
 import type { Operation } from '#api/operation.ts';
 import type { Client } from '../../client.ts';
 import { parsePairs } from '../key-values.ts';
-import { multipartFiles, multipartReply } from '../multipart.ts';
+import { multipartFiles } from '../multipart.ts';
+import type { ImageFile } from '../image-remote.ts';
 import type { Session } from '../session.ts';
 import { ensureAliases } from './image-copy.ts';
 
@@ -100,12 +101,9 @@ function uploadOf(first: string, second: string | undefined, headers: Record<str
 
 export async function exportImage(
   session: Session,
-  client: Client,
-  fingerprint: string,
-  target: string,
+  files: AsyncIterable<ImageFile>,
+  { fingerprint, target }: { readonly fingerprint: string; readonly target: string },
 ): Promise<void> {
-  const answer = await client.images.exported(fingerprint);
-  const type = answer.headers['content-type'] ?? '';
   const isFolder = existsSync(target) && statSync(target).isDirectory();
   const placed = (name: string, isRootfs: boolean): string => {
     if (isFolder) return path.join(target, safeName(name, fingerprint));
@@ -114,13 +112,7 @@ export async function exportImage(
       ? `${target}${extensionOf(name)}`
       : target;
   };
-  if (type.startsWith('multipart/')) {
-    for await (const part of multipartReply(type, answer.body))
-      await save(placed(part.filename, part.name === 'rootfs'), part.body);
-  } else {
-    const name = /filename="?([^";]+)"?/.exec(answer.headers['content-disposition'] ?? '')?.[1] ?? fingerprint;
-    await save(placed(name, false), answer.body);
-  }
+  for await (const { filename, isRootfs, body } of files) await save(placed(filename, isRootfs), body);
   session.note('Image exported successfully!');
 }
 

@@ -78,11 +78,14 @@ const contentCommands: readonly CommandSpec[] = [
     summary: 'Export and download images',
     examples: [
       ['image export debian/12', 'Write the image into the current directory.'],
+      ['image export images:alpine/3.20', 'Fetch an image of another remote, in two files.'],
       ['image export debian/12 /backup/debian', 'Write it to this file; an extension is added.'],
     ],
     run: async (session, [target = '', path = '.']) => {
-      const { client, image } = await imageAt(session, target);
-      await exportImage(session, client, image.fingerprint, path);
+      const { remote, name } = session.named(target);
+      const source = await imageRemote(session, remote);
+      const image = await source.find(name);
+      await exportImage(session, source.files(image), { fingerprint: image.fingerprint, target: path });
     },
   }),
   copyCommand,

@@ -2,7 +2,7 @@ import { machine } from 'node:os';
 import { ApiError } from '#api/error.ts';
 import { receiveImage } from '../receive-image.ts';
 import type { ImageServer, ServerAddress } from './image-server.ts';
-import { watched } from './watched.ts';
+import { watched } from '#client/simplestreams/watched.ts';
 import { openWeb, serverUrl } from '#client/simplestreams/web.ts';
 
 /** What the URL of an image stands for: its file and the hash that the file has to have. */

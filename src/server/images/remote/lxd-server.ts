@@ -6,7 +6,7 @@ import { Transport } from '#client/transport.ts';
 import { checkedExpiry, checkProperties } from '../image-settings.ts';
 import { receiveImage } from '../receive-image.ts';
 import type { ImageServer, ImageServerContext, RemoteImage, ServerAddress } from './image-server.ts';
-import { watched } from './watched.ts';
+import { watched } from '#client/simplestreams/watched.ts';
 import { serverUrl } from '#client/simplestreams/web.ts';
 
 const requestMs = 30_000;

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import { ApiError } from '#api/error.ts';
 import { listStreams, streamsBase } from '#client/simplestreams/list-streams.ts';
-import { findStreamsImage, type StreamsFile, type StreamsImage } from '#client/simplestreams/streams.ts';
-import { openWeb } from '#client/simplestreams/web.ts';
+import { readStreamsFile } from '#client/simplestreams/read-file.ts';
+import { findStreamsImage, type StreamsImage } from '#client/simplestreams/streams.ts';
 import { receiveParts, type ImagePart } from '../receive-image.ts';
 import type { DownloadOptions, ImageServer, ImageServerContext, RemoteImage, ServerAddress } from './image-server.ts';
-import { watched } from './watched.ts';
 
 const listingMs = 60_000;
 
@@ -46,30 +44,6 @@ async function* parts(
     yield {
       name,
       filename: undefined,
-      body: file(new URL(image[name].path, base), image[name], certificate, { ...options, prefix: `${name}: ` }),
+      body: readStreamsFile(base, image[name], { ...options, certificate, prefix: `${name}: ` }),
     };
-}
-
-/** The bytes of a file, which must be as many as the listing says and have its hash. */
-async function* file(
-  url: URL,
-  { size, sha256 }: StreamsFile,
-  certificate: string,
-  options: DownloadOptions & { readonly prefix: string },
-): AsyncGenerator<Buffer> {
-  const answer = await openWeb(url, { certificate, signal: options.signal });
-  const hash = createHash('sha256');
-  let received = 0;
-  for await (const chunk of watched(answer, { ...options, total: size })) {
-    received += chunk.length;
-    if (received > size) throw wrongFile(url, 'is longer than the server lists');
-    hash.update(chunk);
-    yield chunk;
-  }
-  if (received !== size) throw wrongFile(url, 'is shorter than the server lists');
-  if (hash.digest('hex') !== sha256) throw wrongFile(url, 'has another hash than the server lists');
-}
-
-function wrongFile(url: URL, reason: string): ApiError {
-  return new ApiError('invalid-argument', `Refused the image: ${url.href} ${reason}`);
 }
