@@ -1,9 +1,13 @@
+import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { faultPoints } from '#base/fault-point.ts';
 import { useDaemon } from './harness/fixture.ts';
 
 const daemon = useDaemon({ storage: 'btrfs' });
+
+const backup = `/tmp/lxdl-volume-faults-${String(process.pid)}.tar.gz`;
+afterAll(() => rmSync(backup, { force: true }));
 
 /** What starts each operation on volumes whose steps have fault points, by the first word of the point's name. */
 const triggers: Readonly<Record<string, readonly string[]>> = {
@@ -12,6 +16,7 @@ const triggers: Readonly<Record<string, readonly string[]>> = {
   'volume-rename': ['storage', 'volume', 'rename', 'default', 'victim', 'made'],
   'volume-move': ['storage', 'volume', 'move', 'default/victim', 'other/made'],
   'volume-refresh': ['storage', 'volume', 'copy', 'default/source', 'default/victim', '--refresh'],
+  'volume-import': ['storage', 'volume', 'import', 'default', backup, 'made'],
   'volume-snapshot': ['storage', 'volume', 'snapshot', 'default', 'victim', 'made'],
 };
 
@@ -40,6 +45,7 @@ describe('the daemon is killed', () => {
     await daemon.must('storage', 'create', 'other', 'dir');
     await fill('source');
     await daemon.must('storage', 'volume', 'snapshot', 'default', 'source', 'snap0');
+    await daemon.must('storage', 'volume', 'export', 'default', 'source', backup);
   });
 
   test.each(faultPoints.filter(point => point.startsWith('volume-')).map(point => [point] as const))(

@@ -37,6 +37,8 @@ export const faultPoints = [
   'refresh.after-row',
   'refresh.after-volume',
   'refresh.after-write',
+  'volume-import.after-row',
+  'volume-import.after-volume',
   'delete.after-mark',
   'delete.after-volume',
   'delete.after-link',

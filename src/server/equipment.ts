@@ -1,6 +1,6 @@
 import { kernel } from '#native/kernel.ts';
 import type { Equipment } from './daemon.ts';
-import { deleteExpiredBackups } from './backups/instance-backups.ts';
+import { deleteExpiredBackups } from './backups/expire-backups.ts';
 import { recoverBackups } from './backups/recover-backups.ts';
 import { recoverImages } from './images/delete-image.ts';
 import { ImageUpkeep } from './images/refresh-image.ts';

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { rm, statfs } from 'node:fs/promises';
-import { Transform, type TransformCallback } from 'node:stream';
+import { type Readable, Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApiError } from '#api/error.ts';
 import { formatSize } from '#base/units.ts';
@@ -8,7 +8,9 @@ import type { StatePaths } from '../paths.ts';
 import { temporaryFile } from './write-archive.ts';
 
 /** Writes an upload to a file that the caller removes; nothing is left when it fails. */
-export async function receiveUpload(paths: StatePaths, body: AsyncIterable<Buffer>): Promise<string> {
+export async function receiveUpload(paths: StatePaths, stream: Readable): Promise<string> {
+  // a reader that stops must not close the connection, or the client never sees why
+  const body = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
   const file = await temporaryFile(paths);
   const { bavail, bsize } = await statfs(paths.backups);
   const limit = bavail * bsize;

@@ -79,6 +79,7 @@ export const apiExtensions: readonly string[] = [
   'backup_compression_algorithm',
   'container_backup_override_pool',
   'backup_override_name',
+  'custom_volume_backup',
   'direct_backup', // Incus': a backup as the answer itself
   // moving between servers
   'migration_progress',

@@ -1,5 +1,4 @@
 import type { Route, UpgradeRoute } from './route.ts';
-import { backupRoutes } from './routes/backups.ts';
 import { certificateRoutes } from './routes/certificates.ts';
 import { clusterRoutes } from './routes/cluster.ts';
 import { consoleRoutes } from './routes/console.ts';
@@ -10,6 +9,7 @@ import { imageAliasRoutes } from './routes/image-aliases.ts';
 import { imageRoutes } from './routes/images.ts';
 import { instanceMetadataRoutes } from './routes/instance-metadata.ts';
 import { instanceStateRoutes } from './routes/instance-state.ts';
+import { instanceBackupRoutes } from './routes/instance-backups.ts';
 import { instanceRoutes } from './routes/instances.ts';
 import { internalRoutes } from './routes/internal.ts';
 import { logRoutes } from './routes/logs.ts';
@@ -27,6 +27,7 @@ import { sftpUpgrades } from './routes/sftp.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { storagePoolRoutes } from './routes/storage-pools.ts';
 import { storageVolumeRoutes } from './routes/storage-volumes.ts';
+import { volumeBackupRoutes } from './routes/volume-backups.ts';
 import { volumeSnapshotRoutes } from './routes/volume-snapshots.ts';
 import { warningRoutes } from './routes/warnings.ts';
 
@@ -41,7 +42,7 @@ export const routes: readonly Route[] = [
   ...instanceMetadataRoutes,
   ...instanceStateRoutes,
   ...snapshotRoutes,
-  ...backupRoutes,
+  ...instanceBackupRoutes,
   ...execRoutes,
   ...consoleRoutes,
   ...fileRoutes,
@@ -57,6 +58,7 @@ export const routes: readonly Route[] = [
   ...resourceRoutes,
   ...storagePoolRoutes,
   ...storageVolumeRoutes,
+  ...volumeBackupRoutes,
   ...volumeSnapshotRoutes,
   ...warningRoutes,
   ...internalRoutes,

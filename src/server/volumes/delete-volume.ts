@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { ApiError } from '#api/error.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { deleteVolumeRow, getVolume, updateVolume, type VolumeRecord } from '../database/storage-volumes.ts';
@@ -24,6 +25,7 @@ export async function deleteVolume(services: VolumeServices, at: CustomAt, conte
 export async function finishDelete(services: VolumeServices, record: VolumeRecord): Promise<void> {
   await services.pools.get(record.pool).deleteVolume(onDisk(record));
   await faultPoint('volume-delete.after-volume');
+  await rm(services.paths.volumeBackups(record.pool, onDisk(record).name), { recursive: true, force: true });
   await services.database.write(tx => deleteVolumeRow(tx, record.id));
 }
 

@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises';
 import { alreadyExists } from '#api/error.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { Revert } from '#base/revert.ts';
@@ -62,12 +63,21 @@ export async function finishRename(services: VolumeServices, record: VolumeRecor
     await services.database.write(tx => patchVolumeConfig(tx, record.id, { [renameMark]: undefined }));
     throw error;
   }
+  await renameBackups(services, record, target);
   await faultPoint('volume-rename.after-volume');
   await services.database.write(async tx => {
     await updateVolume(tx, record.id, { name: newName });
     await patchVolumeConfig(tx, record.id, { [renameMark]: undefined });
     await renameVolumeInDevices(tx, record, target);
   });
+}
+
+async function renameBackups({ paths }: VolumeServices, from: CustomAt, to: CustomAt): Promise<void> {
+  try {
+    await rename(paths.volumeBackups(from.pool, onDisk(from).name), paths.volumeBackups(to.pool, onDisk(to).name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
 
 /**

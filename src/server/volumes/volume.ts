@@ -11,7 +11,7 @@ import { containerId, customVolumeName } from '../paths.ts';
 import type { Services } from '../services.ts';
 
 /** What actions on custom volumes use of the daemon. */
-export type VolumeServices = Pick<Services, 'database' | 'pools' | 'runtime' | 'events' | 'locks' | 'log'>;
+export type VolumeServices = Pick<Services, 'paths' | 'database' | 'pools' | 'runtime' | 'events' | 'locks' | 'log'>;
 
 /** Where a custom volume is: `project` is the one that holds it. */
 export type CustomAt = Omit<VolumeAt, 'type'>;

@@ -12,6 +12,7 @@ import {
   openTop,
   openVolumes,
 } from './trees.ts';
+import { keepMode } from './volumes.ts';
 
 export async function createSnapshot(context: TreeContext, snapshot: Snapshot): Promise<void> {
   using source = openTop(context, snapshot.volume);
@@ -75,7 +76,7 @@ export async function restoreSnapshot(context: TreeContext, snapshot: Snapshot):
       context.operations.copy(source, parent, beside, false),
     );
     using fresh = parent.child(beside);
-    fresh.setMode(topMode(snapshot.volume.kind));
+    keepMode(parent, beside, snapshot.volume.kind);
     await context.operations.succeed(old, fresh);
     parent.exchange(beside, snapshot.volume.name);
   } catch (error) {

@@ -6,7 +6,11 @@ import { checkName, snapshotFolders, temporaryName, topMode, volumeFolders } fro
 import { type TreeContext, discard, findTop, openTop, openVolumes, relativePath } from './trees.ts';
 
 export async function createVolume(context: TreeContext, volume: Volume): Promise<void> {
-  await addVolume(context, volume, (parent, name) => context.operations.create(parent, name));
+  await addVolume(context, volume, async (parent, name) => {
+    await context.operations.create(parent, name);
+    using top = parent.child(name);
+    top.setMode(topMode(volume.kind));
+  });
 }
 
 export async function cloneVolume(context: TreeContext, source: Volume | Snapshot, target: Volume): Promise<void> {
@@ -26,13 +30,19 @@ export async function addVolume(
   const half = temporaryName();
   try {
     await spendingSpace(`creating storage volume "${name}"`, () => make(parent, half));
-    using top = parent.child(half);
-    top.setMode(topMode(volume.kind)); // that of a received tree is the sender's choice
+    keepMode(parent, half, volume.kind);
     parent.rename(half, name);
   } catch (error) {
     await context.operations.destroy(parent, half);
     throw error;
   }
+}
+
+/** The top folder of a custom volume is the guest's, as everything in it; that of any other is the daemon's own. */
+export function keepMode(parent: Folder, name: string, kind: Volume['kind']): void {
+  if (kind === 'custom') return;
+  using top = parent.child(name);
+  top.setMode(topMode(kind)); // that of a received tree is the sender's choice
 }
 
 /** The snapshots first: a volume without them can be deleted again, snapshots without their volume cannot be found. */

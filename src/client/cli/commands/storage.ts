@@ -4,6 +4,7 @@ import { parsePairs } from '../key-values.ts';
 import { editingCommands } from '../object-editing.ts';
 import { printList } from '../output/table.ts';
 import { usedByText } from '../output/used-by.ts';
+import { volumeBackupCommands } from './storage-volume-backup.ts';
 import { volumeCommands } from './storage-volume.ts';
 
 export const commands: readonly CommandSpec[] = [
@@ -105,4 +106,5 @@ export const commands: readonly CommandSpec[] = [
     },
   }),
   ...volumeCommands,
+  ...volumeBackupCommands,
 ];

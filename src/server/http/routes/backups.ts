@@ -1,130 +1,144 @@
 import { createReadStream } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
-import { PassThrough } from 'node:stream';
-import type { InstanceBackupsPost } from '#api/backup.ts';
+import { stat } from 'node:fs/promises';
+import { PassThrough, type Writable } from 'node:stream';
 import { invalid } from '#api/error.ts';
 import { formatSize } from '#base/units.ts';
 import {
-  createBackup,
-  deleteBackup,
-  exportInstance,
-  listBackups,
-  planBackup,
-  readBackup,
-  renameBackup,
-} from '#server/backups/instance-backups.ts';
-import { beginImport } from '#server/backups/import-instance.ts';
-import { receiveUpload } from '#server/backups/receive-upload.ts';
-import { instancePath } from '#server/instances/instance-services.ts';
+  type BackupContext,
+  type BackupOwner,
+  type BackupWish,
+  deleteKept,
+  listKept,
+  readKept,
+  renameKept,
+} from '#server/backups/kept-backups.ts';
+import type { BackupRecord } from '#server/database/backups.ts';
+import type { Compression } from '#server/images/compression.ts';
 import { inProject } from '#server/instances/list-instances.ts';
+import type { OperationRequest } from '#server/operations/operation.ts';
 import type { Services } from '#server/services.ts';
-import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
-import { instanceOperation } from './instance-operation.ts';
+import { accepted, type ApiRequest, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 import { renamePost } from './instance-schemas.ts';
 
-const all = '/1.0/instances/:name/backups';
-const one = `${all}/:backup`;
-
-const backupsPost = {
-  type: 'object',
-  properties: {
-    name: { type: 'string' },
-    expires_at: { type: 'string' },
-    instance_only: { type: 'boolean' },
-    container_only: { type: 'boolean' },
-    optimized_storage: { type: 'boolean' },
-    compression_algorithm: { type: 'string' },
-  },
-};
-
-export const backupRoutes: readonly Route[] = [
-  { method: 'GET', path: all, access: 'project', handle: list },
-  { method: 'POST', path: all, access: 'project', body: backupsPost, handle: create },
-  { method: 'GET', path: one, access: 'project', handle: read },
-  { method: 'POST', path: one, access: 'project', body: renamePost, handle: rename },
-  { method: 'DELETE', path: one, access: 'project', handle: remove },
-  { method: 'GET', path: `${one}/export`, access: 'project', handle: download },
-];
-
-async function list(services: Services, { params, project, query }: ApiRequest): Promise<Reply> {
-  const name = params['name'] ?? '';
-  const backups = await listBackups(services, project, name);
-  if (Number(query['recursion'] ?? 0) > 0) return sync(backups);
-  return sync(backups.map(backup => inProject(backupPath(name, backup.name), project)));
+export interface PlannedBackup {
+  readonly name: string;
+  readonly compression: Compression;
 }
 
-async function read(services: Services, { params, project }: ApiRequest): Promise<Reply> {
-  const { view } = await readBackup(services, project, params['name'] ?? '', params['backup'] ?? '');
-  return sync(view);
+/** What differs between the backups of instances and of custom volumes. */
+export interface BackupKind {
+  /** path of the owner, such as /1.0/instances/:name */
+  readonly path: string;
+  readonly post: JsonSchema;
+  /** descriptions of operations */
+  readonly words: { readonly create: string; readonly rename: string; readonly remove: string };
+  /** Throws "not-found". */
+  owner(services: Services, request: ApiRequest): Promise<BackupOwner>;
+  view(backup: BackupRecord): { readonly name: string };
+  operation(request: ApiRequest, description: string): OperationRequest;
+  plan(services: Services, request: ApiRequest): Promise<PlannedBackup>;
+  create(
+    services: Services,
+    request: ApiRequest,
+    name: string,
+    context: BackupContext & { readonly compression: Compression },
+  ): Promise<void>;
+  /** Writes the backup and leaves `output` open. */
+  write(
+    services: Services,
+    request: ApiRequest,
+    context: BackupContext & { readonly compression: Compression; readonly output: Writable },
+  ): Promise<void>;
 }
 
-async function create(services: Services, request: ApiRequest): Promise<Reply> {
-  const name = request.params['name'] ?? '';
-  const { project } = request;
+export const backupPost = {
+  name: { type: 'string' },
+  expires_at: { type: 'string' },
+  optimized_storage: { type: 'boolean' },
+  compression_algorithm: { type: 'string' },
+} as const satisfies Record<keyof BackupWish, JsonSchema>;
+
+export function backupRoutesOf(kind: BackupKind): readonly Route[] {
+  const all = `${kind.path}/backups`;
+  const one = `${all}/:backup`;
+  const on =
+    (handle: (kind: BackupKind, services: Services, request: ApiRequest) => Promise<Reply>) =>
+    (services: Services, request: ApiRequest): Promise<Reply> =>
+      handle(kind, services, request);
+  return [
+    { method: 'GET', path: all, access: 'project', handle: on(list) },
+    { method: 'POST', path: all, access: 'project', body: kind.post, handle: on(create) },
+    { method: 'GET', path: one, access: 'project', handle: on(read) },
+    { method: 'POST', path: one, access: 'project', body: renamePost, handle: on(rename) },
+    { method: 'DELETE', path: one, access: 'project', handle: on(remove) },
+    { method: 'GET', path: `${one}/export`, access: 'project', handle: on(download) },
+  ];
+}
+
+async function list(kind: BackupKind, services: Services, request: ApiRequest): Promise<Reply> {
+  const owner = await kind.owner(services, request);
+  const backups = await listKept(services, owner);
+  if (Number(request.query['recursion'] ?? 0) > 0) return sync(backups.map(backup => kind.view(backup)));
+  const urls = backups.map(({ name }) => `${owner.path}/backups/${encodeURIComponent(name)}`);
+  return sync(urls.map(url => inProject(url, request.project)));
+}
+
+async function read(kind: BackupKind, services: Services, request: ApiRequest): Promise<Reply> {
+  return sync(kind.view((await found(kind, services, request)).record));
+}
+
+async function create(kind: BackupKind, services: Services, request: ApiRequest): Promise<Reply> {
   const { requestor } = request.caller;
-  const body = (request.body ?? {}) as InstanceBackupsPost;
-  const planned = await planBackup(services, project, name, body);
-  if (request.headers['accept'] === 'application/octet-stream') return direct(services, request, name, planned);
-  const operation = instanceOperation(request, 'Backing up instance', [name]);
-  const resources = { ...operation.resources, backups: [`/1.0/backups/${encodeURIComponent(planned.name)}`] };
+  const { name, compression } = await kind.plan(services, request);
+  if (request.headers['accept'] === 'application/octet-stream') return direct(kind, services, request, compression);
+  const described = kind.operation(request, kind.words.create);
+  const resources = { ...described.resources, backups: [`/1.0/backups/${encodeURIComponent(name)}`] };
   return accepted(
-    services.operations.run({ ...operation, resources }, async operation => {
+    services.operations.run({ ...described, resources }, async operation => {
       const onBytes = (bytes: number): void => operation.update({ create_backup_progress: formatSize(bytes) });
-      const { signal } = operation;
-      const context = { signal, requestor, onBytes, compression: planned.compression };
-      await createBackup(services, project, name, { ...body, name: planned.name }, context);
+      await kind.create(services, request, name, { signal: operation.signal, requestor, onBytes, compression });
     }),
   );
 }
 
 /** The backup as the answer itself: nothing is kept on the server. A failure on the way breaks the connection off. */
-function direct(
-  services: Services,
-  request: ApiRequest,
-  name: string,
-  { compression }: Awaited<ReturnType<typeof planBackup>>,
-): Reply {
-  const body = (request.body ?? {}) as InstanceBackupsPost;
+function direct(kind: BackupKind, services: Services, request: ApiRequest, compression: Compression): Reply {
   const output = new PassThrough({ highWaterMark: 2 ** 18 });
-  const context = { signal: request.signal, requestor: request.caller.requestor, compression, output };
-  exportInstance(services, request.project, name, body, context).then(
+  const { signal } = request;
+  kind.write(services, request, { signal, requestor: request.caller.requestor, compression, output }).then(
     () => output.end(),
     (error: unknown) => {
-      services.log.warning('Failed exporting an instance', { instance: name, error });
+      services.log.warning('Failed exporting', { url: request.raw.url, error });
       output.destroy(error as Error);
     },
   );
   return { kind: 'raw', headers: { 'content-type': 'application/octet-stream' }, body: output };
 }
 
-async function rename(services: Services, request: ApiRequest): Promise<Reply> {
-  const { name = '', backup = '' } = request.params;
-  const { project } = request;
+async function rename(kind: BackupKind, services: Services, request: ApiRequest): Promise<Reply> {
   const { requestor } = request.caller;
   const { name: to } = request.body as { name: string };
   if (to === '') throw invalid('name', 'is required');
-  await readBackup(services, project, name, backup);
+  const { owner, record } = await found(kind, services, request);
   return accepted(
-    services.operations.run(instanceOperation(request, 'Renaming instance backup', [name]), ({ signal }) =>
-      renameBackup(services, project, name, { from: backup, to }, { signal, requestor }),
+    services.operations.run(kind.operation(request, kind.words.rename), ({ signal }) =>
+      renameKept(services, owner, { from: record.name, to }, { signal, requestor }),
     ),
   );
 }
 
-async function remove(services: Services, request: ApiRequest): Promise<Reply> {
-  const { name = '', backup = '' } = request.params;
-  const { project } = request;
+async function remove(kind: BackupKind, services: Services, request: ApiRequest): Promise<Reply> {
   const { requestor } = request.caller;
-  await readBackup(services, project, name, backup);
+  const { owner, record } = await found(kind, services, request);
   return accepted(
-    services.operations.run(instanceOperation(request, 'Removing instance backup', [name]), ({ signal }) =>
-      deleteBackup(services, project, name, backup, { signal, requestor }),
+    services.operations.run(kind.operation(request, kind.words.remove), ({ signal }) =>
+      deleteKept(services, owner, record.name, { signal, requestor }),
     ),
   );
 }
 
-async function download(services: Services, { params, project }: ApiRequest): Promise<Reply> {
-  const { file } = await readBackup(services, project, params['name'] ?? '', params['backup'] ?? '');
+async function download(kind: BackupKind, services: Services, request: ApiRequest): Promise<Reply> {
+  const { file } = await found(kind, services, request);
   const { size } = await stat(file);
   const headers = {
     'content-type': 'application/octet-stream',
@@ -134,32 +148,12 @@ async function download(services: Services, { params, project }: ApiRequest): Pr
   return { kind: 'raw', headers, body: createReadStream(file, { highWaterMark: 2 ** 18 }) };
 }
 
-/** POST /1.0/instances with a backup as its body. */
-export async function importBackup(services: Services, request: ApiRequest): Promise<Reply> {
-  const { headers, project } = request;
-  const { requestor } = request.caller;
-  // a reader that stops must not close the connection, or the client never sees why
-  const body = request.stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-  const file = await receiveUpload(services.paths, body);
-  try {
-    const wish = { project, file, name: headers['x-lxd-name'], pool: headers['x-lxd-pool'] };
-    const begun = await beginImport(services, wish);
-    const operation = instanceOperation(request, 'Restoring backup', [begun.record.name]);
-    return accepted(
-      services.operations.run({ ...operation, mayCancel: true }, async ({ signal }) => {
-        try {
-          await begun.finish({ signal, requestor });
-        } finally {
-          await rm(file, { force: true });
-        }
-      }),
-    );
-  } catch (error) {
-    await rm(file, { force: true });
-    throw error;
-  }
-}
-
-function backupPath(instance: string, backup: string): string {
-  return `${instancePath(instance)}/backups/${encodeURIComponent(backup)}`;
+/** Throws "not-found". */
+async function found(
+  kind: BackupKind,
+  services: Services,
+  request: ApiRequest,
+): Promise<{ readonly owner: BackupOwner; readonly record: BackupRecord; readonly file: string }> {
+  const owner = await kind.owner(services, request);
+  return { owner, ...(await readKept(services, owner, request.params['backup'] ?? '')) };
 }

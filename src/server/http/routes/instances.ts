@@ -19,7 +19,7 @@ import { changeInstance, planChange, type UpdateRequest, writableInstance } from
 import type { Services } from '#server/services.ts';
 import { assertEtag } from '../../etag.ts';
 import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
-import { importBackup } from './backups.ts';
+import { importBackup } from './instance-backups.ts';
 import { instancePost, instancePut, instancesPost, instancesPut } from './instance-schemas.ts';
 import { addressOf, nameOf } from './image-create.ts';
 import { instanceOperation, wantsPlan } from './instance-operation.ts';

@@ -11,6 +11,7 @@ import { changeInstanceVolume, changeVolume, restoreVolume } from '#server/volum
 import { volumePath } from '#server/volumes/volume.ts';
 import { assertEtag } from '../../etag.ts';
 import { accepted, type ApiRequest, created, type Reply, type Route, sync } from '../route.ts';
+import { importVolumeBackup } from './volume-backups.ts';
 import {
   callersProject,
   customAt,
@@ -28,9 +29,9 @@ const one = `${ofType}/:volume`;
 
 export const storageVolumeRoutes: readonly Route[] = [
   { method: 'GET', path: all, access: 'project', handle: list },
-  { method: 'POST', path: all, access: 'project', body: volumesPost, handle: create },
+  { method: 'POST', path: all, access: 'project', body: volumesPost, upload: importVolumeBackup, handle: create },
   { method: 'GET', path: ofType, access: 'project', handle: list },
-  { method: 'POST', path: ofType, access: 'project', body: volumesPost, handle: create },
+  { method: 'POST', path: ofType, access: 'project', body: volumesPost, upload: importVolumeBackup, handle: create },
   { method: 'GET', path: one, access: 'project', handle: read },
   { method: 'PUT', path: one, access: 'project', body: volumePut, handle: put },
   { method: 'PATCH', path: one, access: 'project', body: volumePut, handle: put },
