@@ -31,6 +31,10 @@ export const families: Readonly<Record<string, Family>> = {
   },
   launch: { summary: 'Create and start instances from images', load: () => import('./commands/launch.ts') },
   list: { summary: 'List instances', load: () => import('./commands/list.ts'), aliases: ['ls'] },
+  migrate: {
+    summary: 'Move an instance to another server with a short stop',
+    load: () => import('./commands/migrate.ts'),
+  },
   monitor: { summary: 'Watch the events of a server', load: () => import('./commands/monitor.ts') },
   move: { summary: 'Move or rename instances', load: () => import('./commands/move.ts'), aliases: ['mv'] },
   network: { summary: 'Manage and attach instances to networks', load: () => import('./commands/network.ts') },

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { ConfigMap } from '#api/common.ts';
 import { effectiveBoolean } from '#base/config-schema.ts';
@@ -36,19 +37,34 @@ export function containerSpec({ record, config, volumeFolder, idmap, hostIds, de
     environment: withPrefix(config, 'environment.'),
     limits,
     nesting: effectiveBoolean(instanceKeys, config, 'security.nesting'),
-    rawConfig: rawConfig(config),
+    rawConfig: rawConfig(
+      config,
+      devices.some(part => part.nics.length > 0),
+    ),
   };
 }
 
 /** liblxc lines for keys that map one to one, and those of raw.lxc after them so that they win. */
-function rawConfig(config: ConfigMap): string {
-  const lines = Object.entries(withPrefix(config, 'limits.kernel.')).map(
+function rawConfig(config: ConfigMap, hasNics: boolean): string {
+  const lines = hasNics ? announcing() : [];
+  const limits = Object.entries(withPrefix(config, 'limits.kernel.')).map(
     ([name, value]) => `lxc.prlimit.${name} = ${value}`,
   );
+  lines.push(...limits);
   for (const [name, value] of Object.entries(withPrefix(config, 'linux.sysctl.')))
     lines.push(`lxc.sysctl.${name} = ${value}`);
   const raw = config['raw.lxc']?.trim();
   return [...lines, ...nvidiaLines(config), ...(raw ? [raw] : [])].join('\n');
+}
+
+/**
+ * Lets the kernel announce addresses by itself when an interface comes up (gratuitous ARP, unsolicited neighbour
+ * advertisements): switches and neighbours learn where an instance is that came from another host with its addresses.
+ */
+function announcing(): string[] {
+  const lines = ['lxc.sysctl.net.ipv4.conf.all.arp_notify = 1'];
+  if (existsSync('/proc/sys/net/ipv6')) lines.push('lxc.sysctl.net.ipv6.conf.all.ndisc_notify = 1');
+  return lines;
 }
 
 function withPrefix(config: ConfigMap, prefix: string): Readonly<Record<string, string>> {

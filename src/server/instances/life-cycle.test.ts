@@ -138,7 +138,7 @@ describe('power', () => {
     await startInstance(world.services, 'default', 'c1');
     expect(world.runtime.specs.get('c1')).toMatchObject({
       hostName: 'c1',
-      rawConfig: 'lxc.prlimit.nofile = 10:20',
+      rawConfig: expect.stringMatching(/^lxc\.sysctl\.net\.ipv4.*\nlxc\.prlimit\.nofile = 10:20$/s) as string,
       environment: { A: 'b' },
       limits: { memory: { bytes: 64 * 2 ** 20 } },
       nics: [{ bridge: 'lxdbr0', name: 'eth0' }],

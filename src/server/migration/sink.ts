@@ -89,12 +89,13 @@ async function transfer(
     await fs.json();
     await fs.sendJson({ StatusCode: 200, Error: '', Refresh: refresh });
   }
-  const { count } = new Progress(incoming.volume.name, context);
-  const watch = { count, signal: context.signal };
+  const progress = new Progress(incoming.volume.name, context);
+  const watch = { count: progress.count, signal: context.signal };
   const names = wanted.map(snapshot => snapshot.name);
   const twice = offer.state === 'none';
   if (agreement.type === 'btrfs') await receiveNative(incoming, fs, names, watch);
   else await receiveFiles(incoming, { fs, agreement, names, twice, offer }, watch);
+  context.update({ fs_bytes: progress.bytes });
 }
 
 async function receiveNative(

@@ -98,6 +98,7 @@ async function transfer(
     const watch = { count: progress.count, signal: context.signal };
     await sendFiles(outgoing, { fs, agreement, wanted, twice, sender }, watch);
   }
+  context.update({ fs_bytes: progress.bytes });
   // The target may take its time to put everything in place; a verdict that it failed comes this way too.
   await control.verdict();
 }

@@ -142,10 +142,14 @@ export async function copyInstance(
   return { operation, name: ends.to };
 }
 
-async function requestOf(
+/** What the target shall make, and of what. */
+export async function requestOf(
   ends: Ends,
   options: CopyOptions,
-): Promise<{ readonly original: { readonly stateful: boolean }; readonly request: Omit<InstancesPost, 'source'> }> {
+): Promise<{
+  readonly original: { readonly stateful: boolean; readonly ephemeral: boolean };
+  readonly request: Omit<InstancesPost, 'source'>;
+}> {
   const { instances } = ends.source;
   const original =
     ends.snapshot === undefined

@@ -1,8 +1,8 @@
 import { ApiError } from '#api/error.ts';
-import type { TransferMode } from '../../transfer.ts';
 import { command, type CommandSpec } from '../command.ts';
 import type { Session } from '../session.ts';
-import { copyInstance, copyOptions, type Ends, endsOf } from './copy.ts';
+import { copyOptions, endsOf } from './copy.ts';
+import { migrateInstance, migrateOptions } from './migrate.ts';
 
 export const commands: readonly CommandSpec[] = [
   command({
@@ -10,29 +10,21 @@ export const commands: readonly CommandSpec[] = [
     aliases: ['mv'],
     usage: '[<remote>:]<instance>[/<snapshot>] [[<remote>:]<instance>[/<snapshot>]]',
     summary: 'Move or rename instances within or between servers',
-    details: 'Between servers the instance is copied, and deleted at the source when the target has all of it.',
+    details:
+      'Between servers the instance is copied, and deleted at the source when the target has all of it; one that runs moves as "migrate" says.',
     examples: [
       ['move c1 c2', 'Rename an instance.'],
       ['move c1 --storage fast', 'Move it to another storage pool.'],
       ['move c1 office:', 'Move it to another server.'],
     ],
-    options: copyOptions,
+    options: { ...copyOptions, ...migrateOptions },
     run: async (session, [from = '', to = ''], options) => {
-      const mode = options.mode as TransferMode;
       const source = session.namedPath(from);
       const ends = await endsOf(session, from, to, options.targetProject);
       if (ends.between) {
         if (ends.snapshot !== undefined)
           throw new ApiError('invalid-argument', 'Snapshots move with their instance only: copy it to a new instance');
-        await assertStopped(ends);
-        await copyInstance(session, from, to, {
-          ...options,
-          mode,
-          ephemeral: false,
-          refresh: false,
-          keepIdentity: true,
-        });
-        await session.finish(ends.source.instances.delete(ends.from), `Deleting ${ends.from}`);
+        await migrateInstance(session, from, to, options);
         return;
       }
       if (options.storage === undefined && options.targetProject === undefined) return rename(session, from, to);
@@ -61,15 +53,6 @@ export const commands: readonly CommandSpec[] = [
     run: (session, [from = '', to = '']) => rename(session, from, to),
   }),
 ];
-
-async function assertStopped({ source, from }: Ends): Promise<void> {
-  const { status } = await source.instances.get(from);
-  if (status === 'Stopped') return;
-  throw new ApiError(
-    'failed-precondition',
-    `Cannot move instance "${from}" while it is ${status.toLowerCase()}: stop it first`,
-  );
-}
 
 async function rename(session: Session, from: string, to: string): Promise<void> {
   const source = session.namedPath(from);
