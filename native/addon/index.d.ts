@@ -55,6 +55,9 @@ export function watchMessages(socket: number, onMessage: (message: Message | und
 /** Credentials of the peer of a connected unix stream socket (SO_PEERCRED). */
 export function peerCredentials(socket: number): { readonly pid: number; readonly uid: number; readonly gid: number };
 
+/** A pidfd of that peer: of itself since Linux 6.5, before that of whoever has its number now. */
+export function peerPidfd(socket: number): number;
+
 // ---- files beneath a directory (openat2(2)) ----
 
 /**

@@ -1,6 +1,8 @@
 // unix(7): pipes, SEQPACKET sockets and the descriptors that travel over them
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "watch.h"
 
@@ -136,11 +138,32 @@ static napi_value peer_credentials(napi_env env, napi_callback_info info) {
     return result;
 }
 
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+/// The kernel's own handle of the peer (Linux 6.5), else one by its number.
+static napi_value peer_pidfd(napi_env env, napi_callback_info info) {
+    napi_value argument;
+    int descriptor, pidfd;
+    socklen_t length = sizeof pidfd;
+    if (!get_arguments(env, info, &argument, 1) || !get_int(env, argument, &descriptor)) return NULL;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) == 0) return make_int(env, pidfd);
+    if (errno != ENOPROTOOPT) return throw_error(env, errno, "getsockopt");
+    struct ucred peer;
+    length = sizeof peer;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+        return throw_error(env, errno, "getsockopt");
+    pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
+    return pidfd < 0 ? throw_error(env, errno, "pidfd_open") : make_int(env, pidfd);
+}
+
 const struct function socket_functions[] = {
     {"pipe", make_pipe},
     {"seqpacketPair", seqpacket_pair},
     {"sendMessage", send_message},
     {"watchMessages", watch_messages},
     {"peerCredentials", peer_credentials},
+    {"peerPidfd", peer_pidfd},
     FUNCTIONS_END,
 };

@@ -2,6 +2,7 @@ import { kernel } from '#native/kernel.ts';
 import type { Equipment } from './daemon.ts';
 import { deleteExpiredBackups } from './backups/expire-backups.ts';
 import { recoverBackups } from './backups/recover-backups.ts';
+import { openGuestApi } from './devlxd/guest-api.ts';
 import { recoverImages } from './images/delete-image.ts';
 import { ImageUpkeep } from './images/refresh-image.ts';
 import { autostartInstances, stopAllInstances } from './instances/autostart.ts';
@@ -40,6 +41,7 @@ export const equipment: Equipment = {
     { what: 'starting the networks', run: startNetworks },
     { what: 'following the containers', run: async services => followContainers(services) },
     { what: 'putting instances right', run: recoverInstances },
+    { what: 'opening the socket of guests', run: openGuestApi },
     { what: 'keeping backup.yaml of instances', run: keepBackupFiles },
   ],
   startSteps: [

@@ -64,6 +64,10 @@ export class StatePaths {
   devices(containerId: string): string {
     return path.join(this.root, 'devices', containerId);
   }
+  /** folder of the guests' socket, which containers have as /dev/lxd */
+  get guestApi(): string {
+    return path.join(this.root, 'devlxd');
+  }
   /** seccomp policies */
   get seccomp(): string {
     return path.join(this.root, 'security', 'seccomp');

@@ -5,7 +5,7 @@ import { effectiveBoolean } from '#base/config-schema.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import type { RuntimePart } from '../devices/device.ts';
 import { containerId } from '../paths.ts';
-import type { ContainerSpec, Idmap, ResourceLimits } from '../runtime/runtime.ts';
+import type { ContainerMount, ContainerSpec, Idmap, ResourceLimits } from '../runtime/runtime.ts';
 import { instanceKeys } from './config-keys.ts';
 import { byPlace } from './instance-devices.ts';
 import { nvidiaLines } from './nvidia.ts';
@@ -21,10 +21,13 @@ interface Parts {
   readonly hostIds: boolean;
   readonly devices: readonly RuntimePart[];
   readonly limits: ResourceLimits;
+  /** folder of the guests' socket */
+  readonly guestApi: string;
 }
 
 /** All that the runtime needs to start an instance. */
-export function containerSpec({ record, config, volumeFolder, idmap, hostIds, devices, limits }: Parts): ContainerSpec {
+export function containerSpec(parts: Parts): ContainerSpec {
+  const { record, config, volumeFolder, idmap, hostIds, devices, limits, guestApi } = parts;
   return {
     id: containerId(record.project, record.name),
     hostName: record.name,
@@ -32,7 +35,7 @@ export function containerSpec({ record, config, volumeFolder, idmap, hostIds, de
     rootfs: path.join(volumeFolder, 'rootfs'),
     idmap,
     hostIds,
-    mounts: byPlace(devices.flatMap(part => part.mounts)),
+    mounts: [...guestApiMounts(config, guestApi), ...byPlace(devices.flatMap(part => part.mounts))],
     nics: devices.flatMap(part => part.nics),
     environment: withPrefix(config, 'environment.'),
     limits,
@@ -42,6 +45,12 @@ export function containerSpec({ record, config, volumeFolder, idmap, hostIds, de
       devices.some(part => part.nics.length > 0),
     ),
   };
+}
+
+/** The guest's way to ask about itself, unless security.devlxd says no. */
+export function guestApiMounts(config: ConfigMap, folder: string): readonly ContainerMount[] {
+  if (!effectiveBoolean(instanceKeys, config, 'security.devlxd')) return [];
+  return [{ source: folder, target: '/dev/lxd', kind: 'directory' }];
 }
 
 /** liblxc lines for keys that map one to one, and those of raw.lxc after them so that they win. */

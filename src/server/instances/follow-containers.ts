@@ -35,7 +35,7 @@ async function onStopped(services: InstanceServices, event: StoppedEvent): Promi
 }
 
 /** Project and name of a container's id; names of instances hold no underscore. */
-function splitContainerId(id: string): { readonly project: string; readonly name: string } {
+export function splitContainerId(id: string): { readonly project: string; readonly name: string } {
   const cut = id.lastIndexOf('_');
   return cut < 0 ? { project: 'default', name: id } : { project: id.slice(0, cut), name: id.slice(cut + 1) };
 }

@@ -77,7 +77,17 @@ export async function startHeld(
 
   const idmap = keptIdmap(record.config);
   const hostIds = await alignRootIds(services, record, idmap);
-  const spec = containerSpec({ record, config: expanded.config, volumeFolder, idmap, hostIds, devices, limits });
+  const { guestApi } = services.paths;
+  const spec = containerSpec({
+    record,
+    config: expanded.config,
+    volumeFolder,
+    idmap,
+    hostIds,
+    devices,
+    limits,
+    guestApi,
+  });
   await services.runtime.start(spec, context.signal);
   revert.add('starting the container', () => services.runtime.kill(id));
   // Only now do the links exist that packets are told apart by.

@@ -15,6 +15,7 @@ import { checkInstance, type CheckedInstance, expandInstance } from './check-ins
 import { type Expanded, rootDevice } from './expand-config.ts';
 import { attachDevices, changedDevices, detachDevices, updateDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
+import { guestApiMounts } from './container-spec.ts';
 import { changesCloudInit, cloudInitId } from './cloud-init-id.ts';
 import type { Plan } from './plan.ts';
 import { limitRoot } from './root-volume.ts';
@@ -125,6 +126,7 @@ export async function applyChange(
   await applyRootSize(services, before, was, now, revert);
   if (!runs) return;
   await applyLimits(services, before, { was, now }, { config, pinned }, revert);
+  await applyGuestApi(services, id, was, now, revert);
   const change = changedDevices(was.devices, now.devices);
   const { gone, added } = change;
   if (Object.keys(gone).length > 0) {
@@ -135,6 +137,25 @@ export async function applyChange(
   }
   await attachDevices(services, before, added, config, revert);
   await updateDevices(services, before, change, config, revert);
+}
+
+/** Brings /dev/lxd into a running container, or takes it away. */
+async function applyGuestApi(
+  services: Pick<InstanceServices, 'runtime' | 'paths'>,
+  id: string,
+  was: Expanded,
+  now: Expanded,
+  revert: Revert,
+): Promise<void> {
+  const [before] = guestApiMounts(was.config, services.paths.guestApi);
+  const [after] = guestApiMounts(now.config, services.paths.guestApi);
+  if (before && !after) {
+    revert.add('taking /dev/lxd away', () => services.runtime.attachMount(id, before));
+    await services.runtime.detachMount(id, before.target);
+  } else if (after && !before) {
+    revert.add('bringing /dev/lxd', () => services.runtime.detachMount(id, after.target));
+    await services.runtime.attachMount(id, after);
+  }
 }
 
 async function applyRootSize(

@@ -56,6 +56,16 @@ export class Cgroups {
     return found;
   }
 
+  /** What follows `prefix` in the name of the outermost cgroup so called that a process is in. */
+  nameOf(pid: number, prefix: string): string | undefined {
+    for (const line of readFileSync(`/proc/${String(pid)}/cgroup`, 'utf8').split('\n')) {
+      const parts = line.split(':').slice(2).join(':').split('/');
+      const name = parts.find(part => part.startsWith(prefix));
+      if (name !== undefined) return name.slice(prefix.length);
+    }
+    return undefined;
+  }
+
   /** Directories of cgroups whose name passes, at the place below which liblxc makes them (the cgroup of pid 1). */
   find(passes: (name: string) => boolean): readonly string[] {
     return this.hierarchies.flatMap(hierarchy => {

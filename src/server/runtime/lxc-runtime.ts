@@ -27,7 +27,7 @@ import { startValues } from './limits.ts';
 import { cgroupName, renderConfig } from './lxc-config.ts';
 import { startContainer } from './lxc-helper.ts';
 import { NamespaceServer } from './namespace-server.ts';
-import { plugNic } from './plug-nic.ts';
+import { linksOf, plugNic } from './container-nics.ts';
 import { removePlaceholder } from './placeholder.ts';
 import { RunningContainer } from './running-container.ts';
 import type {
@@ -154,6 +154,11 @@ export class LxcRuntime implements Runtime {
     return this.#running.get(id)?.record.initPid;
   }
 
+  containerOf(pid: number): string | undefined {
+    const id = this.#cgroups.nameOf(pid, this.#cgroupOf(''));
+    return id !== undefined && this.#running.has(id) ? id : undefined;
+  }
+
   usage(id: string): ContainerUsage | undefined {
     return this.#running.get(id)?.usage();
   }
@@ -163,13 +168,7 @@ export class LxcRuntime implements Runtime {
   }
 
   links(id: string): readonly Kernel.Link[] {
-    const pid = this.initPid(id);
-    if (pid === undefined) return [];
-    try {
-      return kernel.links(pid);
-    } catch {
-      return []; // it is just ending
-    }
+    return linksOf(this.initPid(id));
   }
 
   setLimits(id: string, limits: ResourceLimits): Promise<void> {

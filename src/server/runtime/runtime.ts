@@ -291,6 +291,8 @@ export interface Runtime {
   status(id: string): ContainerStatus;
   /** Pid of init on the host, or undefined when stopped. */
   initPid(id: string): number | undefined;
+  /** The running container that a process of the host's numbering is in; undefined when it is in none. */
+  containerOf(pid: number): string | undefined;
   /** Usage of a running container, or undefined when it is stopped. */
   usage(id: string): ContainerUsage | undefined;
   /** What metrics tell of a running container, or undefined when it is stopped. */

@@ -51,6 +51,7 @@ export class ContainersInMemory {
   unfreeze = async (id: string): Promise<void> => void this.states.set(id, 'running');
   status = (id: string): ContainerStatus => this.states.get(id) ?? 'stopped';
   initPid = (id: string): number | undefined => (this.states.has(id) ? 100 : undefined);
+  containerOf = (): undefined => undefined;
   usage = (): undefined => undefined;
   links = (): readonly [] => [];
   setLimits = async (id: string, limits: ResourceLimits): Promise<void> => {

@@ -131,6 +131,10 @@ export class FakeRuntime implements Runtime {
     return this.#find(id)?.initPid;
   }
 
+  containerOf(pid: number): string | undefined {
+    return [...this.host.containers].find(([, container]) => container.initPid === pid)?.[0];
+  }
+
   usage(id: string): ContainerUsage | undefined {
     const container = this.#find(id);
     if (!container) return undefined;
