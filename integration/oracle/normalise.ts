@@ -22,7 +22,10 @@ export function normalise(text: string, own: Readonly<Record<string, string>>): 
   // LXD measures snapshots by quota groups, which we use only when asked
   result = result.replaceAll(/^size: (-1|\d+)\n/gm, '');
   // memory.total and this server's own marks are later than LXD 5.0
-  result = result.replaceAll(/^.*\.(memory\.total|disk\.root\.total|volatile\.(last_state|bridge|uuid)\.\w+): \w+\n/gm, '');
+  result = result.replaceAll(
+    /^.*\.(memory\.total|disk\.root\.total|volatile\.(last_state|bridge|uuid)\.\w+): \w+\n/gm,
+    '',
+  );
   // columns are padded to the longest cell, which was another length before the replacement
   return result.replaceAll(/-{2,}/g, '--').replaceAll(/ {2,}/g, ' ').replaceAll(/ +$/gm, '');
 }

@@ -57,7 +57,7 @@ export interface NetworkState {
     readonly forward_delay: number;
     readonly vlan_default: number;
     readonly vlan_filtering: boolean;
-    readonly upper_devices: readonly string[] | null;
+    readonly upper_devices: readonly string[];
   } | null;
   readonly bond: null;
   readonly vlan: null;

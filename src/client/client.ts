@@ -1,6 +1,7 @@
 import type { Certificate, CertificatesPost } from '#api/certificate.ts';
 import type { Event } from '#api/event.ts';
 import type { NetworkAcl, NetworkAclPut, NetworkAclsPost } from '#api/network-acl.ts';
+import type { NetworkExplanation } from '#api/network-explanation.ts';
 import type { NetworkForward, NetworkForwardPut, NetworkForwardsPost } from '#api/network-forward.ts';
 import type { Network, NetworkLease, NetworkPut, NetworksPost, NetworkState } from '#api/network.ts';
 import type {
@@ -86,6 +87,12 @@ export class Client {
   /** One JSON object a line. */
   networkAclLog(name: string): Promise<RawAnswer> {
     return this.transport.download(`${this.networkAcls.path(name)}/log`);
+  }
+
+  /** The way of packets of an instance, an address or a network; of all networks without a target. */
+  async explainNetwork(target: string): Promise<readonly NetworkExplanation[]> {
+    const query = { target };
+    return (await this.transport.call<NetworkExplanation[]>('GET', '/1.0/network-explanations', { query })).metadata;
   }
 
   /** Operations under way, whatever their status. */

@@ -102,8 +102,6 @@ export interface NetworkType {
   problem(name: string, config: ConfigMap): string | undefined;
   /** Subnets that the network occupies, in CIDR notation; no two networks may share one. */
   subnets(config: ConfigMap): readonly string[];
-  /** Texts for people about what on this host stands in the way of the network's traffic. */
-  warnings(context: Pick<NetworkContext, 'name' | 'firewallTable'>): Promise<readonly string[]>;
 }
 
 export interface CompleteOptions {

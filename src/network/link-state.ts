@@ -18,7 +18,7 @@ export function commonLinkState({ addresses, counters, hardwareAddress, mtu, fla
       packets_received: counters.packetsReceived,
       packets_sent: counters.packetsSent,
     },
-    hwaddr: hardwareAddress,
+    hwaddr: flags & 0x8 ? '' : hardwareAddress,
     mtu,
     state: flags & 0x1 ? ('up' as const) : ('down' as const),
   };
@@ -57,6 +57,6 @@ function bridgeState(name: string): NetworkState['bridge'] {
     forward_delay: Number(read('forward_delay')),
     vlan_default: Number(read('default_pvid')),
     vlan_filtering: read('vlan_filtering') === '1',
-    upper_devices: ports.length > 0 ? ports : null,
+    upper_devices: ports,
   };
 }

@@ -14,6 +14,7 @@ import { deleteExpiredSnapshots } from './instances/snapshots.ts';
 import { buildNetworks } from './networks/build-networks.ts';
 import { startNetworks } from './networks/start-networks.ts';
 import { stopNetworks } from './networks/stop-networks.ts';
+import { tendFirewall } from './networks/tend-firewall.ts';
 import { MountedPools } from './pools/mounted-pools.ts';
 import { recoverPools } from './pools/recover-pools.ts';
 import { recoverVolumes } from './volumes/recover-volumes.ts';
@@ -49,6 +50,7 @@ export const equipment: Equipment = {
     { what: 'starting instances', run: services => autostartInstances(services) },
   ],
   minuteSteps: [
+    { what: 'looking after firewalls of others', run: services => tendFirewall(services) },
     { what: 'deleting expired snapshots', run: services => deleteExpiredSnapshots(services) },
     { what: 'keeping images up to date', run: services => imageUpkeep.run(services) },
     { what: 'deleting expired backups', run: services => deleteExpiredBackups(services) },

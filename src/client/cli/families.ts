@@ -19,6 +19,10 @@ export const families: Readonly<Record<string, Family>> = {
   console: { summary: 'Attach to instance consoles', load: () => import('./commands/console.ts') },
   copy: { summary: 'Copy instances', load: () => import('./commands/copy.ts'), aliases: ['cp'] },
   delete: { summary: 'Delete instances and snapshots', load: () => import('./commands/delete.ts'), aliases: ['rm'] },
+  doctor: {
+    summary: 'Look for what is wrong, with the command that helps',
+    load: () => import('./commands/doctor.ts'),
+  },
   exec: { summary: 'Execute commands in instances', load: () => import('./commands/exec.ts') },
   export: { summary: 'Export instance backups', load: () => import('./commands/export.ts') },
   file: { summary: 'Manage files in instances', load: () => import('./commands/file.ts') },

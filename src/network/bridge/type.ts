@@ -2,7 +2,6 @@ import type { ConfigMap } from '#api/common.ts';
 import type { NetworkType } from '../driver.ts';
 import { formatCidr, networkOf } from '../ip-address.ts';
 import type { NetworkKernel } from '../kernel-calls.ts';
-import { forwardObstacles } from '../nftables/firewall.ts';
 import { completeConfig } from './complete-config.ts';
 import { bridgeKeys } from './config-keys.ts';
 import { BridgeDriver } from './driver.ts';
@@ -17,8 +16,6 @@ export function bridgeType(kernel: NetworkKernel): NetworkType {
     completeConfig: (config, options) => completeConfig(kernel, config, options),
     problem: bridgeProblem,
     subnets: bridgeSubnets,
-    warnings: async ({ name, firewallTable }) =>
-      (await forwardObstacles(firewallTable, name)).map(obstacle => obstacle.warning),
   };
 }
 

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { bridgeSettings } from '../bridge/settings.ts';
 import { noPolicies } from '../driver.ts';
 import { renderReplacement } from './chain.ts';
-import { obstaclesAmong } from './firewall.ts';
 import { networkChainNames, networkChains } from './ruleset.ts';
 
 const base = { 'ipv4.address': '10.1.2.1/24', 'ipv6.address': 'fd42:1:2:3::1/64' };
@@ -53,26 +52,4 @@ test('addresses, routing and DHCP decide about rules', () => {
 
 test('a network without addresses has no rules', () => {
   expect(rulesOf({})).toEqual({});
-});
-
-test('foreign chains that drop what is forwarded are obstacles', () => {
-  const base = { type: 'filter', hook: 'forward' };
-  const chains = [
-    { family: 'ip', table: 'filter', name: 'FORWARD', policy: 'drop', ...base },
-    { family: 'ip', table: 'filter', name: 'DOCKER-USER' },
-    { family: 'inet', table: 'mine', name: 'fwd.net1', policy: 'drop', ...base },
-    { family: 'inet', table: 'other', name: 'forward', policy: 'accept', ...base },
-    { family: 'ip', table: 'filter', name: 'INPUT', policy: 'drop', type: 'filter', hook: 'input' },
-  ];
-  expect(obstaclesAmong(chains, 'mine', 'net1')).toEqual([
-    {
-      family: 'ip',
-      table: 'filter',
-      chain: 'FORWARD',
-      warning:
-        'Chain "FORWARD" of nft table "ip filter" (Docker) drops forwarded packets, also those of network "net1"; ' +
-        'allow them with: nft insert rule ip filter DOCKER-USER iifname "net1" accept; ' +
-        'nft insert rule ip filter DOCKER-USER oifname "net1" accept',
-    },
-  ]);
 });

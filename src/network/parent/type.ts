@@ -17,6 +17,5 @@ function parentType(name: string, keys: KeyTable, kernel: NetworkKernel): Networ
     completeConfig: config => Promise.resolve(config),
     problem: (_network, config) => (config['parent'] ? undefined : '"parent" is required'),
     subnets: () => [],
-    warnings: () => Promise.resolve([]),
   };
 }

@@ -146,6 +146,5 @@ export function memoryType(host: MemoryHost): NetworkType {
       const own = parseCidr(config['ipv4.address'] ?? '');
       return own ? [formatCidr(networkOf(own))] : [];
     },
-    warnings: () => Promise.resolve([]),
   };
 }

@@ -37,6 +37,18 @@ export async function saveWarning(tx: Transaction, warning: NewWarning): Promise
   );
 }
 
+/** The reason for a warning is gone; does nothing when there is no such warning. */
+export async function resolveWarning(
+  tx: Transaction,
+  { project, entityUrl, type }: Pick<NewWarning, 'project' | 'entityUrl' | 'type'>,
+): Promise<void> {
+  await tx.run("UPDATE warnings SET status = 'resolved' WHERE project = ? AND entity = ? AND type = ?", [
+    project,
+    entityUrl,
+    type,
+  ]);
+}
+
 export async function setWarningStatus(tx: Transaction, uuid: string, status: Warning['status']): Promise<void> {
   const { changes } = await tx.run('UPDATE warnings SET status = ? WHERE uuid = ?', [status, uuid]);
   if (changes === 0) throw notFound('Warning', uuid);

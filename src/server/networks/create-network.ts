@@ -41,7 +41,6 @@ export async function createNetwork(
   revert.commit();
   await refreshPolicies(services, { except: name });
   emitLifecycle(services.events, 'network-created', `/1.0/networks/${name}`, requestor ? { requestor } : {});
-  for (const text of await control.warnings(network).catch(() => [])) log.warning(text);
 }
 
 /** Subnets are chosen outside of the transaction; when somebody took the same one meanwhile, others are chosen. */

@@ -31,6 +31,4 @@ export interface NetworkControl {
   bringUp(network: NetworkPlan): Promise<NetworkDriver>;
   /** Stops a network, started or not, and forgets it; its folder stays. */
   takeDown(network: Pick<NetworkRecord, 'name' | 'type' | 'config'>): Promise<void>;
-  /** Texts about what on this host stands in the way of a network's traffic. */
-  warnings(network: Pick<NetworkRecord, 'name' | 'type'>): Promise<readonly string[]>;
 }

@@ -49,7 +49,7 @@ export async function showState({ networks, networkControl: control }: Uses, nam
   const driver = networks.find(name);
   if (driver) return driver.state();
   const link = control.links().find(candidate => candidate.name === name);
-  if (!link) throw notFound('Network', name);
+  if (!link) throw notFound('Network interface', name);
   return linkState(link);
 }
 

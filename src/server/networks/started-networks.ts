@@ -122,10 +122,6 @@ export class StartedNetworks implements Networks, NetworkControl {
     await driver.stop();
   }
 
-  warnings({ name, type }: Pick<NetworkRecord, 'name' | 'type'>): Promise<readonly string[]> {
-    return this.type(type).warnings({ name, firewallTable: this.#host.firewallTable });
-  }
-
   #create({ name, type, config, policies }: NetworkPlan): NetworkDriver {
     const { paths, firewallTable, log } = this.#host;
     return this.type(type).create({ name, config, policies, folder: paths.network(name), firewallTable, log });

@@ -91,6 +91,11 @@ export const serverKeys = defineKeys({
     min: 0,
     max: 36_500,
   },
+  'network.firewall.coexist': {
+    type: 'boolean',
+    summary: 'Whether to let networks pass firewalls of others (Docker, ufw), by rules in the chains of their users',
+    default: 'false',
+  },
   'user.*': { type: 'text', summary: 'Free for users' },
 });
 

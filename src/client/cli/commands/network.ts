@@ -7,6 +7,7 @@ import { editingCommands } from '../object-editing.ts';
 import { printList } from '../output/table.ts';
 import { attachmentCommands } from './attachment.ts';
 import { aclCommands } from './network-acl.ts';
+import { explainCommand } from './network-explain.ts';
 import { forwardCommands } from './network-forward.ts';
 import { zoneRecordCommands } from './network-zone-record.ts';
 import { zoneCommands } from './network-zone.ts';
@@ -131,6 +132,7 @@ export const commands: readonly CommandSpec[] = [
     matches: (device, _pool, network) =>
       device['type'] === 'nic' && (device['network'] ?? device['parent']) === network,
   }),
+  explainCommand,
   ...aclCommands,
   ...forwardCommands,
   ...zoneCommands,
@@ -182,7 +184,7 @@ export function renderState(name: string, state: NetworkState): string {
       `  Forward delay: ${String(bridge.forward_delay)}`,
       `  Default VLAN ID: ${String(bridge.vlan_default)}`,
       `  VLAN filtering: ${String(bridge.vlan_filtering)}`,
-      `  Upper devices: ${bridge.upper_devices?.join(', ') ?? ''}`,
+      `  Upper devices: ${bridge.upper_devices.join(', ')}`,
     );
   }
   return `${lines.join('\n')}\n`;

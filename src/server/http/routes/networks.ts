@@ -1,6 +1,7 @@
 import type { NetworkPut, NetworksPost } from '#api/network.ts';
 import { createNetwork } from '../../networks/create-network.ts';
 import { deleteNetwork } from '../../networks/delete-network.ts';
+import { explainTarget } from '../../networks/explain.ts';
 import { renameNetwork } from '../../networks/rename-network.ts';
 import { showLeases, showNetwork, showNetworks, showState, writablePart } from '../../networks/show-network.ts';
 import { updateNetwork, type UpdateOptions } from '../../networks/update-network.ts';
@@ -89,6 +90,12 @@ export const networkRoutes: readonly Route[] = [
     path: '/1.0/networks/:name/state',
     access: 'project',
     handle: async (services, request) => sync(await showState(services, nameOf(request))),
+  },
+  {
+    method: 'GET',
+    path: '/1.0/network-explanations', // ours
+    access: 'admin',
+    handle: async (services, { query }) => sync(await explainTarget(services, query['target'] ?? '')),
   },
 ];
 
