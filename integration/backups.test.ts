@@ -180,6 +180,8 @@ describe('kept backups', () => {
       expires_at: '2099-01-31T12:00:00.000Z',
       instance_only: false,
     });
+    const whole = await daemon.request('GET', '/1.0/instances/web?recursion=1');
+    expect(whole.json?.metadata.backups).toMatchObject([{ name: 'kept' }]);
     const file = path.join(daemon.directory, 'backups/instances/web/kept');
     const { headers } = await daemon.request('GET', '/1.0/instances/web/backups/kept/export');
     expect(Number(headers['content-length'])).toBe(statSync(file).size);

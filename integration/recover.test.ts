@@ -59,13 +59,22 @@ test('our client brings instances back', async () => {
   expect(again.stdout).toContain('No unknown volumes found. Nothing to do.');
 });
 
-test('so does the stock daemon program', async () => {
-  await lose(loseAll);
+test('so does the stock daemon program, with custom volumes', async () => {
+  await daemon.must('storage', 'volume', 'create', 'default', 'data');
+  await daemon.must('storage', 'volume', 'snapshot', 'default', 'data', 'kept');
+  await daemon.must('storage', 'volume', 'attach', 'default', 'data', 'pet', 'data', '/data');
+  expect(await settled(() => readFileSync(backupFile('default', 'pet'), 'utf8').includes('source: data'))).toBe(true);
+  await lose(loseAll, "DELETE FROM storage_volumes WHERE name = 'data'");
   const env = { PATH: process.env['PATH'] ?? '', LXD_DIR: daemon.directory };
   const { stdout, stderr } = spawnSync('lxd', ['recover'], { env, input: 'no\nyes\nyes\n', encoding: 'utf8' });
   expect(stderr).toBe('');
   expect(stdout).toContain(' - Container "pet" on pool "default" in project "default" (includes 2 snapshots)');
+  expect(stdout).toContain(' - Volume "data" on pool "default" in project "default" (includes 1 snapshots)');
   await expectWhole();
+  const url = '/1.0/storage-pools/default/volumes/custom/data/snapshots';
+  expect((await daemon.request('GET', url)).json?.metadata).toEqual([`${url}/kept`]);
+  await daemon.must('delete', 'pet', '--force');
+  await daemon.must('storage', 'volume', 'delete', 'default', 'data');
 });
 
 test('pools that are not known any more are found by what the user knows of them', async () => {

@@ -1,3 +1,4 @@
+import type { InstanceBackup } from './backup.ts';
 import type { ConfigMap, DevicesMap } from './common.ts';
 
 export type InstanceStatus = 'Running' | 'Stopped' | 'Frozen' | 'Error' | 'Starting' | 'Stopping' | 'Ready';
@@ -25,7 +26,7 @@ export interface Instance {
 
 /** The `recursion=2` form, and `recursion=1` of a single instance. */
 export interface InstanceFull extends Instance {
-  readonly backups: readonly unknown[] | null;
+  readonly backups: readonly InstanceBackup[] | null;
   readonly state: InstanceState;
   readonly snapshots: readonly InstanceSnapshot[] | null;
 }

@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream';
-import type { InstanceBackup, InstanceBackupsPost } from '#api/backup.ts';
+import type { InstanceBackupsPost } from '#api/backup.ts';
 import { ApiError } from '#api/error.ts';
 import type { BackupIndex } from '../backup-config/backup-config.ts';
-import { type BackupRecord, instanceBackups } from '../database/backups.ts';
+import { instanceBackups } from '../database/backups.ts';
 import { getInstance, type InstanceRecord } from '../database/instances.ts';
 import type { Compression } from '../images/compression.ts';
 import { writeBackupFile } from '../instances/backup-file.ts';
@@ -108,17 +108,4 @@ function indexOf(
 
 function isAlone(request: InstanceBackupsPost): boolean {
   return request.instance_only === true || request.container_only === true;
-}
-
-/** A backup as the API shows it. */
-export function viewBackup(backup: BackupRecord): InstanceBackup {
-  const { name, createdAt, expiresAt, only, optimized } = backup;
-  return {
-    name,
-    created_at: createdAt,
-    expires_at: expiresAt,
-    instance_only: only,
-    container_only: only,
-    optimized_storage: optimized,
-  };
 }

@@ -1,13 +1,14 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { ApiError } from '#api/error.ts';
 import type { SkippedVolume } from '#api/recover.ts';
-import { instanceNameProblem } from '#base/names.ts';
+import { instanceNameProblem, objectNameProblem } from '#base/names.ts';
 import type { Volume } from '#storage/driver.ts';
 import type { Pool } from '#storage/pool.ts';
 import { type BackupConfig, maxBackupConfigBytes } from '../backup-config/backup-config.ts';
 import { parseBackupConfig } from '../backup-config/parse-backup-config.ts';
 import type { Reader } from '../database/database.ts';
 import { findInstance } from '../database/instances.ts';
+import { findVolume } from '../database/storage-volumes.ts';
 import { findProfile } from '../database/profiles.ts';
 import { readBeneath } from '../images/beneath.ts';
 import { backupFileName } from '../instances/backup-file.ts';
@@ -25,17 +26,33 @@ export interface LostInstance {
   readonly snapshots: readonly string[];
 }
 
+/** A custom volume that no row tells of. Its config is lost, its content is not. */
+export interface LostCustomVolume {
+  readonly name: string;
+  readonly project: string;
+  readonly pool: string;
+  /** names, oldest first */
+  readonly snapshots: readonly string[];
+}
+
 export interface Findings {
   readonly lost: readonly LostInstance[];
+  readonly custom: readonly LostCustomVolume[];
   readonly skipped: readonly SkippedVolume[];
 }
 
-/** Looks through mounted pools for volumes of instances that the database does not know. */
+/** Looks through mounted pools for volumes of instances, and custom ones, that the database does not know. */
 export async function findLost(services: Pick<Services, 'database'>, pools: readonly Pool[]): Promise<Findings> {
   const lost: LostInstance[] = [];
+  const custom: LostCustomVolume[] = [];
   const skipped: SkippedVolume[] = [];
   for (const pool of pools) {
     for (const volume of await pool.listVolumes()) {
+      if (volume.kind === 'custom') {
+        const found = await findCustom(services, pool, volume);
+        if (found && 'reason' in found) skipped.push(found);
+        else if (found) custom.push(found);
+      }
       if (volume.kind !== 'container') continue;
       const owner = ownerOf(volume.name);
       if (owner && (await services.database.read(reader => findInstance(reader, owner.project, owner.name)))) continue;
@@ -47,12 +64,19 @@ export async function findLost(services: Pick<Services, 'database'>, pools: read
       }
     }
   }
-  return { lost, skipped };
+  return { lost, custom, skipped };
 }
 
 /** What the descriptions name that is not here. Each is a text such as `Profile "web" in project "default"`. */
-export async function missingFor(reader: Reader, lost: readonly LostInstance[]): Promise<readonly string[]> {
+export async function missingFor(
+  reader: Reader,
+  { lost, custom }: Pick<Findings, 'lost' | 'custom'>,
+): Promise<readonly string[]> {
   const missing = new Set<string>();
+  for (const { project } of custom) {
+    if (!(await reader.get<{ id: number }>('SELECT id FROM projects WHERE name = ?', [project])))
+      missing.add(`Project "${project}"`);
+  }
   for (const { project, config } of lost) {
     const found = await reader.get<{ id: number }>('SELECT id FROM projects WHERE name = ?', [project]);
     if (!found) {
@@ -70,6 +94,20 @@ export async function missingFor(reader: Reader, lost: readonly LostInstance[]):
     }
   }
   return [...missing];
+}
+
+/** Undefined for a volume that has its row. */
+async function findCustom(
+  services: Pick<Services, 'database'>,
+  pool: Pool,
+  volume: Volume,
+): Promise<LostCustomVolume | SkippedVolume | undefined> {
+  const cut = volume.name.indexOf('_'); // names of projects hold no underscore
+  const at = { pool: pool.name, project: volume.name.slice(0, cut), name: volume.name.slice(cut + 1) };
+  if (cut < 1 || objectNameProblem(at.name) !== undefined)
+    return { pool: pool.name, name: volume.name, reason: 'its name is not PROJECT_VOLUME' };
+  if (await services.database.read(reader => findVolume(reader, { ...at, type: 'custom' }))) return undefined;
+  return { ...at, snapshots: await pool.listSnapshots(volume) };
 }
 
 /** Project and name of an instance by its volume's name; names of instances hold no underscore. */

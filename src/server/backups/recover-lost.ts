@@ -1,3 +1,4 @@
+import { zeroTime } from '#api/common.ts';
 import type { Requestor } from '#api/event.ts';
 import { ApiError, invalid } from '#api/error.ts';
 import type { RecoverPool, RecoverValidation, SkippedVolume } from '#api/recover.ts';
@@ -7,13 +8,16 @@ import type { Pool } from '#storage/pool.ts';
 import { insertInstance } from '../database/instances.ts';
 import { insertSnapshot } from '../database/snapshots.ts';
 import { insertPool, listPools, type PoolRow, setPoolReady } from '../database/storage-pools.ts';
+import { insertVolume } from '../database/storage-volumes.ts';
+import { insertVolumeSnapshot } from '../database/volume-snapshots.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import { instancePath, type InstanceServices } from '../instances/instance-services.ts';
 import { limitRoot, linkRoot } from '../instances/root-volume.ts';
 import { holdInstance } from '../instances/status.ts';
 import { checkPoolName } from '../pools/check-pool.ts';
 import type { Services } from '../services.ts';
-import { findLost, type Findings, type LostInstance, missingFor } from './lost-volumes.ts';
+import { holdVolume, tell } from '../volumes/volume.ts';
+import { findLost, type Findings, type LostCustomVolume, type LostInstance, missingFor } from './lost-volumes.ts';
 import { planImport } from './plan-import.ts';
 
 export type RecoverServices = InstanceServices & Pick<Services, 'pools'>;
@@ -24,11 +28,13 @@ export async function validateRecovery(
   asked: readonly RecoverPool[],
 ): Promise<RecoverValidation> {
   await using opened = await openPools(services, asked);
-  const { lost, skipped } = await search(services, opened.pools);
-  const missing = await services.database.read(reader => missingFor(reader, lost));
-  const unknown = lost.map(({ name, project, pool, snapshots }) => {
-    return { name, type: 'container', snapshotCount: snapshots.length, project, pool };
-  });
+  const { lost, custom, skipped } = await search(services, opened.pools);
+  const missing = await services.database.read(reader => missingFor(reader, { lost, custom }));
+  const described = (type: string) => (volume: LostInstance | LostCustomVolume) => {
+    const { name, project, pool, snapshots } = volume;
+    return { name, type, snapshotCount: snapshots.length, project, pool };
+  };
+  const unknown = [...custom.map(described('volume')), ...lost.map(described('container'))];
   return {
     UnknownVolumes: unknown.length > 0 ? unknown : null,
     DependencyErrors: missing.length > 0 ? missing : null,
@@ -43,36 +49,39 @@ export async function recoverLost(
   requestor: Requestor,
 ): Promise<readonly SkippedVolume[]> {
   await using opened = await openPools(services, asked);
-  const { lost, skipped } = await search(services, opened.pools);
-  const missing = await services.database.read(reader => missingFor(reader, lost));
+  const { lost, custom, skipped } = await search(services, opened.pools);
+  const missing = await services.database.read(reader => missingFor(reader, { lost, custom }));
   if (missing.length > 0)
     throw new ApiError('failed-precondition', `Cannot recover before these are there again: ${missing.join(', ')}`);
   for (const row of opened.unknown) {
-    if (lost.some(({ pool }) => pool === row.name)) await opened.keep(row);
+    if ([...lost, ...custom].some(({ pool }) => pool === row.name)) await opened.keep(row);
   }
   const failed: SkippedVolume[] = [...skipped];
-  for (const instance of lost) {
+  const attempt = async ({ pool, name }: LostInstance | LostCustomVolume, work: Promise<void>): Promise<void> => {
     try {
-      await recoverOne(services, instance, requestor);
+      await work;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      services.log.warning('Failed recovering an instance from its pool', { instance: instance.name, error });
-      failed.push({ pool: instance.pool, name: instance.volume.name, reason });
+      services.log.warning('Failed recovering a volume', { pool, volume: name, error });
+      failed.push({ pool, name, reason });
     }
-  }
+  };
+  // before the instances, which may have them as disks
+  for (const volume of custom) await attempt(volume, recoverCustom(services, volume, requestor));
+  for (const instance of lost) await attempt(instance, recoverOne(services, instance, requestor));
   return failed;
 }
 
 /** Two volumes of one name cannot both be the instance. */
 async function search(services: RecoverServices, pools: readonly Pool[]): Promise<Findings> {
-  const { lost, skipped } = await findLost(services, pools);
+  const { lost, custom, skipped } = await findLost(services, pools);
   const first = new Map(lost.toReversed().map(instance => [instance.volume.name, instance]));
   const doubles = lost.filter(instance => first.get(instance.volume.name) !== instance);
   const passed = doubles.map(({ pool, volume }) => {
     const reason = `storage pool "${first.get(volume.name)?.pool ?? ''}" has a volume of the same instance`;
     return { pool, name: volume.name, reason };
   });
-  return { lost: [...first.values()], skipped: [...skipped, ...passed] };
+  return { lost: [...first.values()], custom, skipped: [...skipped, ...passed] };
 }
 
 /** The volume is there and stays whatever happens: only rows are written, in one transaction. */
@@ -92,6 +101,20 @@ async function recoverOne(services: RecoverServices, lost: LostInstance, request
     context: { type: 'container', 'storage-pool': pool },
     requestor,
   });
+}
+
+async function recoverCustom(services: RecoverServices, lost: LostCustomVolume, requestor: Requestor): Promise<void> {
+  const { name, project, pool, snapshots } = lost;
+  const at = { pool, project, name };
+  using _lock = await holdVolume(services, at, 'recover');
+  const createdAt = new Date().toISOString();
+  const common = { description: '', config: {}, ready: true, createdAt };
+  await services.database.write(async tx => {
+    const { id } = await insertVolume(tx, { ...common, ...at, type: 'custom' });
+    for (const snapshot of snapshots)
+      await insertVolumeSnapshot(tx, { ...common, volumeId: id, name: snapshot, expiresAt: zeroTime });
+  });
+  tell(services, 'storage-volume-created', at, { requestor }, { context: { type: 'custom' } });
 }
 
 // ---- pools ----

@@ -1,5 +1,7 @@
+import type { InstanceBackup } from '#api/backup.ts';
 import type { Instance, InstanceSnapshot } from '#api/instance.ts';
 import { statusCodes } from '#api/operation.ts';
+import type { BackupRecord } from '#server/database/backups.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import type { SnapshotRecord } from '#server/database/snapshots.ts';
 import { containerId } from '../paths.ts';
@@ -54,5 +56,18 @@ export function viewSnapshot(record: SnapshotRecord, expanded: Expanded): Instan
     profiles: record.profiles,
     stateful: record.stateful,
     size: -1,
+  };
+}
+
+/** A backup as the API shows it. */
+export function viewBackup(backup: BackupRecord): InstanceBackup {
+  const { name, createdAt, expiresAt, only, optimized } = backup;
+  return {
+    name,
+    created_at: createdAt,
+    expires_at: expiresAt,
+    instance_only: only,
+    container_only: only,
+    optimized_storage: optimized,
   };
 }

@@ -1,4 +1,5 @@
 import type { Instance, InstanceFull, InstanceSnapshot } from '#api/instance.ts';
+import { type BackupRecord, instanceBackups, listBackupRows } from '#server/database/backups.ts';
 import type { Reader } from '#server/database/database.ts';
 import { getInstance, type InstanceRecord, listInstanceNames, listInstanceRows } from '#server/database/instances.ts';
 import { listProfiles, type ProfileRecord } from '#server/database/profiles.ts';
@@ -7,7 +8,7 @@ import { expandInstance } from './check-instance.ts';
 import { expand, type Expanded } from './expand-config.ts';
 import { instancePath, type InstanceServices } from './instance-services.ts';
 import { instanceState } from './instance-state.ts';
-import { viewInstance, viewSnapshot } from './instance-view.ts';
+import { viewBackup, viewInstance, viewSnapshot } from './instance-view.ts';
 
 type Uses = Pick<InstanceServices, 'database' | 'runtime' | 'locks' | 'pools' | 'paths' | 'log'>;
 
@@ -36,10 +37,11 @@ export async function listInstances(services: Uses, { project, filter }: Scope):
 
 /** With state and snapshots: a fixed number of queries however many instances there are. */
 export async function listFullInstances(services: Uses, { project, filter }: Scope): Promise<readonly InstanceFull[]> {
-  const { records, profiles, snapshots } = await services.database.read(async reader => ({
+  const { records, profiles, snapshots, backups } = await services.database.read(async reader => ({
     records: await listInstanceRows(reader, project),
     profiles: await profilesByName(reader, project),
     snapshots: await listSnapshotRows(reader),
+    backups: await listBackupRows(reader, instanceBackups),
   }));
   const byInstance = new Map<number, SnapshotRecord[]>();
   for (const snapshot of snapshots) {
@@ -54,7 +56,7 @@ export async function listFullInstances(services: Uses, { project, filter }: Sco
   return await Promise.all(
     wanted.map(async ({ record, expanded, view }) => ({
       ...view,
-      backups: null,
+      backups: viewBackups(backups.filter(({ ownerId }) => ownerId === record.id)),
       state: await instanceState(services, record, expanded),
       snapshots: viewSnapshots(byInstance.get(record.id) ?? [], record.project, profiles),
     })),
@@ -77,7 +79,8 @@ export async function readInstance(
 export async function readFullInstance(services: Uses, project: string, name: string): Promise<InstanceFull> {
   const { record, expanded, view } = await readInstance(services, project, name);
   const snapshots = await listInstanceSnapshots(services, project, name);
-  return { ...view, backups: null, state: await instanceState(services, record, expanded), snapshots };
+  const backups = await services.database.read(reader => listBackupRows(reader, instanceBackups, record.id));
+  return { ...view, backups: viewBackups(backups), state: await instanceState(services, record, expanded), snapshots };
 }
 
 export async function listInstanceSnapshots(
@@ -124,6 +127,11 @@ function expandWith(
 ): Expanded {
   const layers = local.profiles.flatMap(name => profiles.get(`${local.project}/${name}`) ?? []);
   return expand(layers, local);
+}
+
+function viewBackups(backups: readonly BackupRecord[]): InstanceFull['backups'] {
+  const ready = backups.filter(backup => backup.ready);
+  return ready.length === 0 ? null : ready.map(viewBackup);
 }
 
 function viewSnapshots(

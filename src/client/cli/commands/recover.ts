@@ -9,7 +9,7 @@ import type { Session } from '../session.ts';
 export const commands: readonly CommandSpec[] = [
   command({
     path: 'recover',
-    summary: 'Bring instances back that the database has lost',
+    summary: 'Bring instances and custom volumes back that the database has lost',
     details:
       'Looks through storage pools, also through ones that the server does not know any more, for instances by the backup.yaml beside their files. Nothing is changed before you agree.',
     examples: [['recover', 'Ask which pools to look through, and what to bring back.']],
@@ -41,9 +41,11 @@ async function recover(session: Session): Promise<void> {
     return;
   }
   session.line('The following unknown volumes have been found:');
-  for (const { name, pool, project, snapshotCount } of found.UnknownVolumes) {
+  for (const { name, pool, project, type, snapshotCount } of found.UnknownVolumes) {
     const snapshots = `includes ${String(snapshotCount)} snapshots`;
-    session.line(` - Container "${name}" on pool "${pool}" in project "${project}" (${snapshots})`);
+    session.line(
+      ` - ${type === 'volume' ? 'Volume' : 'Container'} "${name}" on pool "${pool}" in project "${project}" (${snapshots})`,
+    );
   }
   if (!(await agrees(session, 'Would you like those to be recovered?', false))) return;
   session.line('Starting recovery...');

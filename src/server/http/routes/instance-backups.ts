@@ -1,14 +1,9 @@
 import { rm } from 'node:fs/promises';
 import type { InstanceBackupsPost } from '#api/backup.ts';
 import { beginImport } from '#server/backups/import-instance.ts';
-import {
-  createBackup,
-  exportInstance,
-  instanceOwner,
-  planBackup,
-  viewBackup,
-} from '#server/backups/instance-backups.ts';
+import { createBackup, exportInstance, instanceOwner, planBackup } from '#server/backups/instance-backups.ts';
 import { receiveUpload } from '#server/backups/receive-upload.ts';
+import { viewBackup } from '#server/instances/instance-view.ts';
 import type { Services } from '#server/services.ts';
 import { accepted, type ApiRequest, type Reply } from '../route.ts';
 import { backupPost, backupRoutesOf } from './backups.ts';
