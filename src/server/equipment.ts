@@ -1,3 +1,4 @@
+import { MinuteClock } from '#base/minute-clock.ts';
 import { kernel } from '#native/kernel.ts';
 import type { Equipment } from './daemon.ts';
 import { deleteExpiredBackups } from './backups/expire-backups.ts';
@@ -10,6 +11,7 @@ import { followContainers } from './instances/follow-containers.ts';
 import { keepBackupFiles } from './instances/keep-backup-files.ts';
 import { recoverInstances } from './instances/recover.ts';
 import { followDeviceNodes } from './instances/hotplug.ts';
+import { takeScheduledSnapshots } from './instances/scheduled-snapshots.ts';
 import { deleteExpiredSnapshots } from './instances/snapshots.ts';
 import { buildNetworks } from './networks/build-networks.ts';
 import { startNetworks } from './networks/start-networks.ts';
@@ -18,9 +20,15 @@ import { tendFirewall } from './networks/tend-firewall.ts';
 import { MountedPools } from './pools/mounted-pools.ts';
 import { recoverPools } from './pools/recover-pools.ts';
 import { recoverVolumes } from './volumes/recover-volumes.ts';
+import {
+  deleteExpiredSnapshots as deleteExpiredVolumeSnapshots,
+  takeScheduledSnapshots as takeScheduledVolumeSnapshots,
+} from './volumes/scheduled-snapshots.ts';
 import { LxcRuntime } from './runtime/lxc-runtime.ts';
 
 const imageUpkeep = new ImageUpkeep();
+
+const clock = new MinuteClock();
 
 /** What this daemon drives, and the order of its start. */
 export const equipment: Equipment = {
@@ -51,7 +59,21 @@ export const equipment: Equipment = {
   ],
   minuteSteps: [
     { what: 'looking after firewalls of others', run: services => tendFirewall(services) },
-    { what: 'deleting expired snapshots', run: services => deleteExpiredSnapshots(services) },
+    {
+      what: 'deleting expired snapshots',
+      run: async services => {
+        await deleteExpiredSnapshots(services);
+        await deleteExpiredVolumeSnapshots(services);
+      },
+    },
+    {
+      what: 'taking scheduled snapshots',
+      run: async services => {
+        const minutes = clock.due(new Date());
+        await takeScheduledSnapshots(services, minutes);
+        await takeScheduledVolumeSnapshots(services, minutes);
+      },
+    },
     { what: 'keeping images up to date', run: services => imageUpkeep.run(services) },
     { what: 'deleting expired backups', run: services => deleteExpiredBackups(services) },
   ],

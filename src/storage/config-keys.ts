@@ -1,5 +1,6 @@
 import { ageProblem } from '#base/age.ts';
 import { defineKeys, type KeyRule } from '#base/config-schema.ts';
+import { retentionProblem } from '#base/retention.ts';
 import { scheduleProblem } from '#base/schedule.ts';
 import { patternProblem } from '#base/snapshot-name.ts';
 
@@ -12,6 +13,11 @@ const defaultableKeys = defineKeys({
     type: 'string',
     summary: 'When snapshots expire, such as "1M 2H 3d 4w 5m 6y"',
     check: ageProblem,
+  },
+  'snapshots.retention': {
+    type: 'string',
+    summary: 'Which scheduled snapshots stay, such as "hourly=24 daily=7 weekly=4 monthly=12"; ours',
+    check: retentionProblem,
   },
   'snapshots.schedule': {
     type: 'string',

@@ -130,6 +130,10 @@ export const apiExtensions: readonly string[] = [
   'storage_volume_state_total',
   'storage_volumes_all_projects',
   'storage_volume_api_filtering',
+  'snapshot_scheduling',
+  'snapshot_schedule_aliases',
+  'volume_snapshot_scheduling',
+  'snapshot_retention', // ours: snapshots.retention says which scheduled snapshots stay
   'custom_volume_refresh',
   'custom_volume_snapshot_expiry',
   'container_local_cross_pool_handling',

@@ -27,20 +27,39 @@ import { rootPool, rootVolume } from './root-volume.ts';
 import { expiryTime, isExpired } from './snapshot-expiry.ts';
 import { assertAllowed, holdInstance } from './status.ts';
 
+/** Kept with snapshots that were taken by schedule: only these are pruned by retention. */
+export const scheduledMark = 'volatile.snapshot.scheduled';
+
 /** Kept with a snapshot while it is being renamed. */
 export const snapshotRenameMark = 'volatile.rename.to';
+
+type SnapshotRequest = InstanceSnapshotsPost & {
+  /** taken by the instance's schedule */
+  readonly scheduled?: boolean;
+};
 
 /** Makes a snapshot of an instance, running or not; returns its name. */
 export async function createSnapshot(
   services: InstanceServices,
   project: string,
   instance: string,
-  request: InstanceSnapshotsPost,
+  request: SnapshotRequest,
   context: ActionContext = {},
 ): Promise<string> {
   if (request.stateful)
     throw new ApiError('unsupported', 'Snapshots with the state of processes are not supported yet');
   using _lock = await holdInstance(services.locks, project, instance, 'snapshot', context.signal);
+  return await createSnapshotHeld(services, project, instance, request, context);
+}
+
+/** Like createSnapshot, for callers that hold the instance's lock. */
+export async function createSnapshotHeld(
+  services: InstanceServices,
+  project: string,
+  instance: string,
+  request: SnapshotRequest,
+  context: ActionContext,
+): Promise<string> {
   const now = new Date();
   await using revert = new Revert(services.log);
   const { record, name, id } = await services.database.write(async tx => {
@@ -52,7 +71,7 @@ export async function createSnapshot(
     checkSnapshotName(name);
     const expiresAt = request.expires_at ?? expiryTime(config['snapshots.expiry'], now);
     const id = await insertSnapshot(tx, {
-      ...snapshotOf(record),
+      ...snapshotOf(record, request.scheduled === true),
       name,
       createdAt: now.toISOString(),
       expiresAt: checkTime(expiresAt),
@@ -199,8 +218,12 @@ async function readSnapshot(
   });
 }
 
-function snapshotOf(record: InstanceRecord): Omit<SnapshotRecord, 'id' | 'name' | 'createdAt' | 'expiresAt'> {
-  const { architecture, ephemeral, profiles, config, devices, lastUsedAt } = record;
+function snapshotOf(
+  record: InstanceRecord,
+  scheduled: boolean,
+): Omit<SnapshotRecord, 'id' | 'name' | 'createdAt' | 'expiresAt'> {
+  const { architecture, ephemeral, profiles, devices, lastUsedAt } = record;
+  const config = { ...record.config, ...(scheduled && { [scheduledMark]: 'true' }) };
   const state = { instanceId: record.id, architecture, ephemeral, profiles, config, devices, lastUsedAt };
   return { ...state, description: '', stateful: false, ready: false };
 }

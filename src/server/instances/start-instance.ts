@@ -18,6 +18,7 @@ import type { Expanded } from './expand-config.ts';
 import { idmapOf, idmapVolatile, keptIdmap } from './idmap.ts';
 import { noteStarted, startDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
+import { snapshotAtStart } from './scheduled-snapshots.ts';
 import { parseCpuSet } from './limit-keys.ts';
 import { hostResources, resourceLimits, withThrottles } from './limits.ts';
 import { applyTemplates } from './instance-templates.ts';
@@ -71,6 +72,7 @@ export async function startHeld(
   revert.add('noting that it runs', () => writeStopped(services, record, 'STOPPED'));
   await faultPoint('start.after-write');
 
+  await snapshotAtStart(services, record, expanded.config, context);
   await loadKernelModules(expanded.config['linux.kernel_modules'], context.signal);
   const devices = await startDevices(services, record, expanded.devices, record.config, revert);
   await faultPoint('start.after-devices');

@@ -1,0 +1,72 @@
+import { parseBoolean } from '#base/config-schema.ts';
+import { parseRetention, superfluous } from '#base/retention.ts';
+import { isScheduledAt, parseSchedule } from '#base/schedule.ts';
+import type { ConfigMap } from '#api/common.ts';
+import { type InstanceRecord, listInstanceRows } from '#server/database/instances.ts';
+import { listSnapshotRows } from '#server/database/snapshots.ts';
+import { containerId } from '../paths.ts';
+import { expandInstance } from './check-instance.ts';
+import type { ActionContext, InstanceServices } from './instance-services.ts';
+import { createSnapshot, createSnapshotHeld, deleteSnapshot, scheduledMark } from './snapshots.ts';
+
+/** Takes the snapshots of the given minutes, one of each instance at most; one that fails is logged. */
+export async function takeScheduledSnapshots(services: InstanceServices, minutes: readonly Date[]): Promise<void> {
+  if (minutes.length === 0) return;
+  for (const { record, config } of await candidates(services)) {
+    const schedule = parseSchedule(config['snapshots.schedule'] ?? '');
+    if (!record.ready || !schedule || !minutes.some(minute => isScheduledAt(schedule, minute))) continue;
+    const stopped = services.runtime.status(containerId(record.project, record.name)) === 'stopped';
+    if (stopped && !(parseBoolean(config['snapshots.schedule.stopped'] ?? 'false') ?? false)) continue;
+    await attempt(services, record, 'Failed taking a scheduled snapshot', async () => {
+      await createSnapshot(services, record.project, record.name, { scheduled: true });
+      await pruneSnapshots(services, record, config);
+    });
+  }
+}
+
+/** For an instance whose schedule names "@startup"; the caller holds its lock. A failure does not keep it from starting. */
+export async function snapshotAtStart(
+  services: InstanceServices,
+  record: InstanceRecord,
+  config: ConfigMap,
+  context: ActionContext,
+): Promise<void> {
+  if (!parseSchedule(config['snapshots.schedule'] ?? '')?.atStartup) return;
+  await attempt(services, record, 'Failed taking the snapshot before a start', async () => {
+    await createSnapshotHeld(services, record.project, record.name, { scheduled: true }, context);
+  });
+}
+
+/** Deletes scheduled snapshots that the retention set does not keep. */
+async function pruneSnapshots(services: InstanceServices, record: InstanceRecord, config: ConfigMap): Promise<void> {
+  const retention = parseRetention(config['snapshots.retention'] ?? '');
+  if (!retention) return;
+  const rows = await services.database.read(reader => listSnapshotRows(reader, record.id));
+  const scheduled = rows.filter(({ ready, config }) => ready && config[scheduledMark] === 'true');
+  for (const { name } of superfluous(retention, scheduled))
+    await deleteSnapshot(services, record.project, record.name, name);
+}
+
+async function candidates(
+  services: InstanceServices,
+): Promise<readonly { readonly record: InstanceRecord; readonly config: ConfigMap }[]> {
+  return await services.database.read(async reader => {
+    const found: { record: InstanceRecord; config: ConfigMap }[] = [];
+    for (const record of await listInstanceRows(reader))
+      found.push({ record, config: (await expandInstance(reader, record)).config });
+    return found;
+  });
+}
+
+async function attempt(
+  { log }: InstanceServices,
+  { project, name }: InstanceRecord,
+  what: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    log.error(what, { project, instance: name, error });
+  }
+}
