@@ -18,6 +18,8 @@ const triggers: Readonly<Record<string, readonly string[]>> = {
   restore: ['restore', 'victim', 'before'],
   rename: ['rename', 'victim', 'renamed'],
   copy: ['copy', 'victim', 'copied'],
+  move: ['move', 'victim', 'renamed', '--storage', 'other'],
+  renew: ['copy', 'bystander', 'victim', '--refresh'],
   delete: ['delete', 'victim'],
   backup: ['query', '-X', 'POST', '/1.0/instances/victim/backups', '-d', '{"name":"kept"}'],
   import: ['import', backup, 'imported'],
@@ -57,6 +59,7 @@ describe('the daemon is killed', () => {
       const trigger = triggers[operation];
       expect(trigger, `no trigger for ${operation}`).toBeDefined();
       await daemon.must('launch', 'tiny', 'bystander');
+      if (operation === 'move') await daemon.must('storage', 'create', 'other', 'dir');
       await prepare(operation);
       const before = (await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid as number;
       await daemon.terminate();
@@ -72,6 +75,7 @@ describe('the daemon is killed', () => {
         name.startsWith('lxd_backup_'),
       );
       expect(uploads).toEqual([]);
+      if (operation === 'move') await daemon.must('storage', 'delete', 'other');
       expect((await daemon.request('GET', '/1.0/instances')).json?.metadata).toEqual([]);
     },
   );

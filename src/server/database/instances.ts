@@ -148,6 +148,20 @@ export async function patchInstanceConfig(
   }
 }
 
+/** Moves the row to another project, whose profiles of the same names it has from then on. */
+export async function setInstanceProject(
+  tx: Transaction,
+  id: number,
+  project: string,
+  profiles: readonly string[],
+): Promise<void> {
+  await tx.run('UPDATE instances SET project_id = (SELECT id FROM projects WHERE name = ?) WHERE id = ?', [
+    project,
+    id,
+  ]);
+  await saveProfileNames(tx, id, project, profiles);
+}
+
 export async function deleteInstanceRow(tx: Transaction, id: number): Promise<void> {
   await tx.run('DELETE FROM instances WHERE id = ?', [id]);
 }

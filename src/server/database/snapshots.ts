@@ -124,6 +124,11 @@ export async function setSnapshotConfig(tx: Transaction, id: number, config: Con
   await saveConfig(tx, snapshotConfig, id, config);
 }
 
+/** Replaces all devices of a snapshot. */
+export async function setSnapshotDevices(tx: Transaction, id: number, devices: DevicesMap): Promise<void> {
+  await saveDevices(tx, snapshotDevices, id, devices);
+}
+
 export async function deleteSnapshotRow(tx: Transaction, id: number): Promise<void> {
   await tx.run('DELETE FROM instances_snapshots WHERE id = ?', [id]);
 }

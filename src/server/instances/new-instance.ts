@@ -133,7 +133,6 @@ async function copyOrigin(reader: Reader, project: string, { source }: Instances
   const [name = '', snapshotName] = (source.source ?? '').split('/', 2);
   if (name === '')
     throw new ApiError('invalid-argument', 'Invalid "source.source": the name of an instance is required');
-  if (source.refresh) throw new ApiError('unsupported', 'Invalid "source.refresh": is not supported yet');
   const instance = await getInstance(reader, source.project || project, name);
   if (!instance.ready) throw new ApiError('failed-precondition', `Instance "${name}" is not complete`);
   if (snapshotName !== undefined) {

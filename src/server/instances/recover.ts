@@ -5,6 +5,8 @@ import { expandInstance } from './check-instance.ts';
 import { deleteHeld } from './delete-instance.ts';
 import { stopDevices } from './instance-devices.ts';
 import type { InstanceServices } from './instance-services.ts';
+import { abandonMove, finishMove, moveMarks } from './move-instance.ts';
+import { finishRefresh, refreshMark } from './refresh-instance.ts';
 import { finishRename, renameMark } from './rename-instance.ts';
 import { linkRoot, mountRoot } from './root-volume.ts';
 import { finishRestore, restoreMark } from './restore-snapshot.ts';
@@ -43,6 +45,9 @@ async function recoverInstance(services: InstanceServices, project: string, name
     await deleteHeld(services, record);
     return;
   }
+  if (record.config[moveMarks.making] !== undefined) await abandonMove(services, record);
+  if (record.config[moveMarks.leaving] !== undefined) await finishMove(services, record);
+  if (record.config[refreshMark] !== undefined) await finishRefresh(services, record);
   const restored = record.config[restoreMark];
   if (restored !== undefined) await finishRestore(services, record, restored);
   for (const snapshot of snapshots) await recoverSnapshot(services, record, snapshot);

@@ -1,5 +1,4 @@
 import type { ConfigMap } from '#api/common.ts';
-import { ApiError } from '#api/error.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import type { Reader } from '#server/database/database.ts';
 import { getInstance, type InstanceRecord, patchInstanceConfig, updateInstance } from '#server/database/instances.ts';
@@ -8,6 +7,7 @@ import { emitLifecycle } from '#server/events/event-bus.ts';
 import { missingVolatile } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
 import { checkInstance, type CheckedInstance } from './check-instance.ts';
+import { devicesInPool } from './devices-in-pool.ts';
 import { idmapOf, idmapVolatile } from './idmap.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { limitRoot, rootPool, rootVolume } from './root-volume.ts';
@@ -82,11 +82,9 @@ async function checkRestored(
     ...Object.entries(config).filter(entry => !isVolatile(entry)),
     ...Object.entries(record.config).filter(isVolatile),
   ]);
-  const expanded = await checkInstance(reader, { ...record, config: merged, devices, profiles });
-  if (expanded.pool !== record.pool)
-    throw new ApiError(
-      'failed-precondition',
-      `Cannot restore the snapshot: its root disk was in storage pool "${expanded.pool}"`,
-    );
-  return { config: merged, devices, expanded };
+  // The snapshot may have been taken before the instance, or what it is a copy of, came into this pool.
+  const kept = { project: record.project, config: merged, devices, profiles };
+  const here = await devicesInPool(reader, kept, record.pool);
+  const expanded = await checkInstance(reader, { ...record, config: merged, devices: here, profiles });
+  return { config: merged, devices: here, expanded };
 }

@@ -14,6 +14,8 @@ export type InstanceActivity =
   | 'update'
   | 'rename'
   | 'copy'
+  | 'move'
+  | 'refresh'
   | 'delete'
   | 'snapshot'
   | 'restore'
@@ -29,6 +31,8 @@ const doing: Readonly<Record<InstanceActivity, string>> = {
   update: 'its configuration is being changed',
   rename: 'it is being renamed',
   copy: 'it is being copied',
+  move: 'it is being moved',
+  refresh: 'it is being refreshed',
   delete: 'it is being deleted',
   snapshot: 'a snapshot of it is being made or deleted',
   restore: 'a snapshot of it is being restored',
@@ -54,6 +58,8 @@ const allowed: Readonly<Record<InstanceActivity, readonly ContainerStatus[]>> = 
   update: ['running', 'frozen', 'stopped'],
   rename: ['stopped'],
   copy: ['running', 'frozen', 'stopped'],
+  move: ['stopped'],
+  refresh: ['stopped'],
   delete: ['stopped'],
   snapshot: ['running', 'frozen', 'stopped'],
   restore: ['running', 'frozen', 'stopped'],
@@ -71,6 +77,10 @@ const next: Readonly<Partial<Record<`${InstanceActivity}/${ContainerStatus}`, st
   'start/frozen': 'unfreeze it instead',
   'rename/running': 'stop it first',
   'rename/frozen': 'stop it first',
+  'move/running': 'stop it first',
+  'move/frozen': 'stop it first',
+  'refresh/running': 'stop it first',
+  'refresh/frozen': 'stop it first',
   'delete/running': 'stop it first',
   'delete/frozen': 'stop it first',
 };

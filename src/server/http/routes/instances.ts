@@ -13,6 +13,8 @@ import {
   readFullInstance,
   readInstance,
 } from '#server/instances/list-instances.ts';
+import { moveInstance } from '#server/instances/move-instance.ts';
+import { findRefreshed, refreshInstance } from '#server/instances/refresh-instance.ts';
 import { renameInstance } from '#server/instances/rename-instance.ts';
 import { restoreSnapshot } from '#server/instances/restore-snapshot.ts';
 import { changeInstance, planChange, type UpdateRequest, writableInstance } from '#server/instances/update-instance.ts';
@@ -82,6 +84,14 @@ async function create(services: Services, request: ApiRequest): Promise<Reply> {
   if (wantsPlan(request)) return sync({ plan: await planCreate(services, project, planned) });
   if (body.source.type === 'migration') return await receiveInstance(services, request);
   if (isRemoteImage) return await createFromServer(services, request, body);
+  const refreshed = await findRefreshed(services, project, body);
+  if (refreshed)
+    return accepted(
+      services.operations.run(
+        { ...instanceOperation(request, 'Refreshing instance', [refreshed.name]), mayCancel: true },
+        ({ signal }) => refreshInstance(services, refreshed, body, { signal, requestor: request.caller.requestor }),
+      ),
+    );
   const begun = await beginInstance(services, project, body);
   try {
     const word = body.source.type === 'copy' ? 'Copying instance' : 'Creating instance';
@@ -166,15 +176,33 @@ async function post(services: Services, request: ApiRequest): Promise<Reply> {
   const body = request.body as InstancePost;
   const name = request.params['name'] ?? '';
   const { project } = request;
-  if (body.migration && !body.pool && !body.project) return await sendInstance(services, request);
-  if (body.migration || body.pool || body.project)
-    throw new ApiError('unsupported', 'Moving an instance to another pool, project or server is not supported yet');
+  await services.database.read(reader => getInstance(reader, project, name));
+  if (body.pool || body.project) return moveWithin(services, request, name, body);
+  if (body.migration) return await sendInstance(services, request);
   if (!body.name) throw invalid('name', 'is required');
   const newName = body.name;
-  await services.database.read(reader => getInstance(reader, project, name));
   return accepted(
     services.operations.run(instanceOperation(request, 'Renaming instance', [name]), ({ signal }) =>
       renameInstance(services, project, name, newName, { signal, requestor: request.caller.requestor }),
+    ),
+  );
+}
+
+/** To another pool or project of this server. */
+function moveWithin(services: Services, request: ApiRequest, name: string, body: InstancePost): Reply {
+  const { project, caller } = request;
+  if (body.project && caller.projects && !caller.projects.includes(body.project))
+    throw new ApiError('not-found', `Project "${body.project}" not found`);
+  const move = {
+    name: body.name || name,
+    pool: body.pool,
+    project: body.project,
+    instanceOnly: body.instance_only === true || body.container_only === true,
+  };
+  return accepted(
+    services.operations.run(
+      { ...instanceOperation(request, 'Moving instance', [name]), mayCancel: true },
+      ({ signal }) => moveInstance(services, project, name, move, { signal, requestor: caller.requestor }),
     ),
   );
 }
