@@ -99,6 +99,28 @@ test('environment, resource limits, sysctls and lines for liblxc reach the guest
   expect(await inside('c3', 'cat', '/proc/sys/net/ipv4/ip_forward')).toBe('1\n');
 });
 
+test('refused system calls are refused to init and to commands that come later, also after a restart of the daemon', async () => {
+  const deny = 'security.syscalls.deny=mkdir errno 1\nmkdirat errno 1';
+  await daemon.must('launch', 'tiny', 'c4', '-c', deny);
+  const make = async (name: string): Promise<string> =>
+    (await daemon.cli(['exec', name, '--', 'mkdir', '/new'])).stderr;
+  expect(await make('c4')).toContain('Operation not permitted');
+  await daemon.terminate();
+  await daemon.start();
+  expect(await make('c4')).toContain('Operation not permitted');
+  await daemon.must('config', 'unset', 'c4', 'security.syscalls.deny');
+  await daemon.must('config', 'set', 'c4', 'security.syscalls.deny_default', 'false');
+  await daemon.must('restart', 'c4', '--force');
+  expect(await make('c4')).toBe('');
+  const both = await daemon.cli(['config', 'set', 'c4', 'raw.seccomp=2\ndenylist\n[all]\nmkdir errno 2']);
+  expect(both).toMatchObject({ status: 1, stderr: expect.stringContaining('cannot be set with') as unknown });
+  await daemon.must('config', 'unset', 'c4', 'security.syscalls.deny_default');
+  await daemon.must('config', 'set', 'c4', 'raw.seccomp=2\ndenylist\n[all]\nrmdir errno 5\nunlinkat errno 5');
+  await daemon.must('restart', 'c4', '--force');
+  expect((await daemon.cli(['exec', 'c4', '--', 'rmdir', '/new'])).stderr).toContain('Input/output error');
+  await daemon.must('delete', 'c4', '--force');
+});
+
 test('cloud-init sees a new instance only when its data changes', async () => {
   const id = async (): Promise<string> => (await config('c3'))['volatile.cloud-init.instance-id'] ?? '';
   const first = await id();

@@ -12,6 +12,7 @@ static const char usage[] =
     "usage: ctr-lxc start LXCPATH NAME CONFIG\n"
     "       ctr-lxc console LXCPATH NAME FD\n"
     "       ctr-lxc seccomp POLICY OUTPUT\n"
+    "       ctr-lxc filter PID OUTPUT\n"
     "       ctr-lxc library EXTENSION...\n";
 
 int fail(const char *format, ...) {
@@ -29,6 +30,7 @@ int main(int count, char **arguments) {
     const char *verb = count > 1 ? arguments[1] : "";
     if (count == 5 && strcmp(verb, "start") == 0) return start(arguments[2], arguments[3], arguments[4]);
     if (count == 5 && strcmp(verb, "console") == 0) return console(arguments[2], arguments[3], atoi(arguments[4]));
+    if (count == 4 && strcmp(verb, "filter") == 0) return read_filter(atoi(arguments[2]), arguments[3]);
     if (count == 4 && strcmp(verb, "seccomp") == 0) return export_seccomp(arguments[2], arguments[3]);
     if (count > 2 && strcmp(verb, "library") == 0) return library(count - 2, arguments + 2);
     fputs(usage, stderr);

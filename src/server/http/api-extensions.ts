@@ -56,6 +56,7 @@ export const apiExtensions: readonly string[] = [
   'id_map_current',
   'kernel_limits',
   'limits_hugepages',
+  'container_syscall_filtering',
   'restrict_devlxd',
   'devlxd_events',
   'devlxd_images',

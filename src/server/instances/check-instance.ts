@@ -10,6 +10,7 @@ import { checkDevices, checkExpandedDevices } from '../devices/devices.ts';
 import { checkConfig } from './config-keys.ts';
 import { expand, type Expanded, rootDevice } from './expand-config.ts';
 import { nvidiaProblem } from './nvidia.ts';
+import { syscallProblem } from './syscall-keys.ts';
 
 interface Local {
   readonly name: string;
@@ -113,4 +114,6 @@ function checkDescription(description: string): void {
 function checkTogether(config: ConfigMap): void {
   const problem = nvidiaProblem(config);
   if (problem !== undefined) throw new ApiError('invalid-argument', `Config key "nvidia.runtime" ${problem}`);
+  const clash = syscallProblem(config);
+  if (clash !== undefined) throw new ApiError('invalid-argument', clash);
 }

@@ -4,6 +4,7 @@ import { defineKeys, type KeyRule, valueProblem } from '#base/config-schema.ts';
 import { isResourceLimit, limitKeys } from './limit-keys.ts';
 import { securityKeys } from './security-keys.ts';
 import { snapshotKeys } from './snapshot-keys.ts';
+import { syscallKeys } from './syscall-keys.ts';
 
 const text = (summary: string): KeyRule => ({ type: 'text', summary });
 const word = (summary: string, check?: (value: string) => string | undefined): KeyRule => ({
@@ -19,6 +20,7 @@ export const instanceKeys = defineKeys({
   ...limitKeys,
   ...securityKeys,
   ...snapshotKeys,
+  ...syscallKeys,
   'boot.autostart': { type: 'boolean', summary: 'Start the instance with the daemon; as it was left when not set' },
   'boot.autostart.delay': { type: 'integer', default: '0', summary: 'Seconds to wait after it' },
   'boot.autostart.priority': { type: 'integer', default: '0', summary: 'The highest starts first' },

@@ -9,6 +9,7 @@ import type { ContainerMount, ContainerSpec, Idmap, ResourceLimits } from '../ru
 import { instanceKeys } from './config-keys.ts';
 import { byPlace } from './instance-devices.ts';
 import { nvidiaLines } from './nvidia.ts';
+import { seccompPolicy } from './syscall-keys.ts';
 
 interface Parts {
   readonly record: Pick<InstanceRecord, 'project' | 'name' | 'architecture'>;
@@ -28,6 +29,7 @@ interface Parts {
 /** All that the runtime needs to start an instance. */
 export function containerSpec(parts: Parts): ContainerSpec {
   const { record, config, volumeFolder, idmap, hostIds, devices, limits, guestApi } = parts;
+  const seccomp = seccompPolicy(config);
   return {
     id: containerId(record.project, record.name),
     hostName: record.name,
@@ -40,6 +42,7 @@ export function containerSpec(parts: Parts): ContainerSpec {
     environment: withPrefix(config, 'environment.'),
     limits,
     nesting: effectiveBoolean(instanceKeys, config, 'security.nesting'),
+    ...(seccomp !== undefined && { seccompPolicy: seccomp }),
     rawConfig: rawConfig(
       config,
       devices.some(part => part.nics.length > 0),

@@ -1,17 +1,6 @@
-import { defineKeys, type KeyRule, parseBoolean } from '#base/config-schema.ts';
+import { defineKeys, type KeyRule } from '#base/config-schema.ts';
 import { rawIdmapProblem } from './raw-idmap.ts';
 import { rawLxcProblem } from './raw-lxc.ts';
-
-/** A key of LXD's that has no behaviour here: only the value that says what happens anyway is taken. */
-const notYet = (summary: string, inForce?: string): KeyRule => ({
-  type: 'string',
-  summary,
-  ...(inForce !== undefined && { default: inForce }),
-  check: value => {
-    const same = value === inForce || (parseBoolean(value) !== undefined && String(parseBoolean(value)) === inForce);
-    return same ? undefined : `is not supported yet${inForce === undefined ? '' : ` (only "${inForce}" is)`}`;
-  },
-});
 
 /** What LXD reads as uint32. */
 const count = (summary: string): KeyRule => ({ type: 'integer', min: 0, max: 2 ** 32 - 1, summary });
@@ -25,7 +14,6 @@ export const securityKeys = defineKeys({
     check: rawIdmapProblem,
   },
   'raw.lxc': { type: 'text', summary: 'Lines for the liblxc configuration', check: rawLxcProblem },
-  'raw.seccomp': notYet('Whole seccomp policy'),
   'security.devlxd': {
     type: 'boolean',
     default: 'true',
@@ -45,6 +33,4 @@ export const securityKeys = defineKeys({
   'security.privileged': { type: 'boolean', default: 'false', summary: 'Run without an id map: root is the host’s' },
   'security.protection.delete': { type: 'boolean', default: 'false', live: true, summary: 'Refuse to delete it' },
   'security.protection.shift': { type: 'boolean', default: 'false', summary: 'Ids on disk are never shifted anyway' },
-  'security.syscalls.*': notYet('System calls that are refused or intercepted'),
-  'security.syscalls.deny_default': notYet('Refuse the usual dangerous system calls', 'true'),
 });

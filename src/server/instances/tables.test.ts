@@ -9,6 +9,7 @@ import { formatCpuSet, resourceLimits } from './limits.ts';
 import { nvidiaLines, nvidiaProblem } from './nvidia.ts';
 import { expiryTime, isExpired } from './snapshot-expiry.ts';
 import { assertAllowed, statusOf } from './status.ts';
+import { seccompPolicy, syscallProblem } from './syscall-keys.ts';
 import { volatileProblem } from './volatile-keys.ts';
 
 const host = { memoryBytes: 1000 * 2 ** 20, cpus: [0, 1, 2, 3] };
@@ -36,6 +37,9 @@ describe('config keys', () => {
     ['raw.apparmor', 'anything'],
     ['raw.idmap', 'uid 1000-1005 2000-2005\ngid 5 5'],
     ['security.idmap.size', '0'],
+    ['security.syscalls.deny', 'mkdir errno 1\nmount\n# why\n[all]\nmkdirat kill [1,0,SCMP_CMP_EQ]'],
+    ['security.syscalls.intercept.mknod', 'false'],
+    ['security.syscalls.whitelist', 'read'],
   ])('takes %s = %s', (key, value) => {
     expect(() => checkConfig({ [key]: value })).not.toThrow();
   });
@@ -58,6 +62,11 @@ describe('config keys', () => {
     ['security.idmap.size', '5000000000', 'must be at most'],
     ['security.secureboot', 'false', 'is not a known key'],
     ['raw.idmap', 'x', 'must hold lines such as'],
+    ['security.syscalls.deny', 'mkdir; rm', 'must hold names of system calls'],
+    ['security.syscalls.deny', 'mkdir notify', 'must hold names of system calls'],
+    ['security.syscalls.intercept.mknod', 'true', 'are not intercepted here'],
+    ['security.syscalls.intercept.sysinfo', 'true', 'is not a known key'],
+    ['security.syscalls.foo', 'true', 'is not a known key'],
     ['raw.idmap', 'uid 1000-1005 2000', 'of different sizes'],
     ['raw.idmap', 'both 5 5\nuid 5 6', 'maps an id twice'],
     ['raw.lxc', 'lxc.log.file = /etc/x', 'must not set "lxc.log.file"'],
@@ -127,6 +136,19 @@ test('the NVIDIA libraries need their tools, and a user namespace', () => {
   expect(nvidiaProblem({ ...config, 'security.privileged': 'true' }, () => true)).toContain('security.privileged');
   expect(nvidiaLines(config)).toContain('lxc.environment = NVIDIA_DRIVER_CAPABILITIES=all');
   expect(nvidiaLines({})).toEqual([]);
+});
+
+test('keys about system calls make one policy, and only the usual one when they say nothing', () => {
+  expect(seccompPolicy({ 'security.syscalls.deny_default': 'yes' })).toBeUndefined();
+  expect(seccompPolicy({ 'security.syscalls.deny': 'mkdir' })).toMatch(
+    /^2\ndenylist\nreject_force_umount\n\[all\]\n[^]*\nmkdir\n$/,
+  );
+  expect(seccompPolicy({ 'security.syscalls.blacklist_default': '0' })).toBe('2\ndenylist\n[all]\n\n');
+  expect(seccompPolicy({ 'security.syscalls.allow': 'read\nwrite' })).toBe('2\nallowlist\n[all]\nread\nwrite\n');
+  expect(seccompPolicy({ 'raw.seccomp': '2\ndenylist\nmkdir\n' })).toBe('2\ndenylist\nmkdir\n');
+  expect(syscallProblem({ 'raw.seccomp': 'x', 'security.syscalls.deny': 'y' })).toContain('security.syscalls.deny');
+  expect(syscallProblem({ 'security.syscalls.allow': 'x', 'security.syscalls.deny_default': '1' })).toContain('allow');
+  expect(syscallProblem({ 'security.syscalls.allow': 'x' })).toBeUndefined();
 });
 
 test('cloud-init runs again for other data and other links, and for nothing else', () => {

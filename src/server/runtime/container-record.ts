@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Idmap } from './runtime.ts';
+import { ApiError } from '#api/error.ts';
+import type { ContainerSpec, Idmap } from './runtime.ts';
 
 /** What the run folder keeps of a running container, so that a new daemon finds it again. */
 export interface ContainerRecord {
@@ -13,6 +14,8 @@ export interface ContainerRecord {
   readonly monitorPid: number;
   readonly monitorStart: number;
   readonly idmap: Idmap | undefined;
+  /** it runs under a filter of its own, in the file of `filterFile` */
+  readonly ownFilter?: boolean;
   /** tells process ids of an earlier boot apart */
   readonly bootId: string;
 }
@@ -21,6 +24,11 @@ export interface ContainerRecord {
 export type StopTarget = 'stop' | 'reboot' | undefined;
 
 const recordFile = (folder: string): string => path.join(folder, 'record.json');
+
+/** File with the BPF form of a container's own seccomp filter. */
+export function filterFile(folder: string): string {
+  return path.join(folder, 'seccomp.bpf');
+}
 
 export async function writeRecord(folder: string, record: ContainerRecord): Promise<void> {
   const file = recordFile(folder);
@@ -69,4 +77,21 @@ export function waitsForSignal(pid: number, signal: number): { readonly blocked:
     BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
   const bit = 1n << BigInt(signal - 1);
   return { blocked: (mask('SigBlk') & bit) !== 0n, caught: (mask('SigCgt') & bit) !== 0n };
+}
+
+/** What is kept of a container that has just started. Throws when its init ended at once. */
+export function identify(spec: ContainerSpec, initPid: number): ContainerRecord {
+  const init = processIdentity(initPid);
+  const monitor = init && processIdentity(init.parent);
+  if (!monitor) throw new ApiError('internal', `Failed starting "${spec.id}": its init ended at once`);
+  return {
+    id: spec.id,
+    initPid,
+    initStart: init.start,
+    monitorPid: init.parent,
+    monitorStart: monitor.start,
+    idmap: spec.idmap,
+    ...(spec.seccompPolicy !== undefined && { ownFilter: true }),
+    bootId: currentBootId(),
+  };
 }

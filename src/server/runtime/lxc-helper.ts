@@ -76,6 +76,15 @@ export async function exportSeccomp(policy: string, output: string): Promise<voi
   }
 }
 
+/** Writes the BPF form of the filter that a process runs under. */
+export async function readSeccomp(pid: number, output: string): Promise<void> {
+  try {
+    await runCommand(program(), ['filter', String(pid), output], { env: environment });
+  } catch (error) {
+    throw new ApiError('internal', 'Failed reading the seccomp filter of a container', { cause: error });
+  }
+}
+
 /** The first two errors in liblxc's log: the later ones only follow from them. */
 async function lastErrors(logFile: string): Promise<string> {
   const text = await readFile(logFile, 'utf8').catch(() => '');

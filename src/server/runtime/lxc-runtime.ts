@@ -14,18 +14,19 @@ import type { ContainerCounters } from './container-counters.ts';
 import { ContainerLogs } from './container-logs.ts';
 import {
   currentBootId,
+  filterFile,
+  identify,
   processIdentity,
   readRecord,
   readStopTarget,
   writeRecord,
-  type ContainerRecord,
 } from './container-record.ts';
 import { FileServers } from './file-servers.ts';
 import { askInit } from './init-signals.ts';
 import { clearCgroups, clearPivots } from './leftovers.ts';
 import { startValues } from './limits.ts';
 import { cgroupName, renderConfig } from './lxc-config.ts';
-import { startContainer } from './lxc-helper.ts';
+import { readSeccomp, startContainer } from './lxc-helper.ts';
 import { NamespaceServer } from './namespace-server.ts';
 import { linksOf, plugNic } from './container-nics.ts';
 import { removePlaceholder } from './placeholder.ts';
@@ -46,7 +47,7 @@ import type {
   Runtime,
   StoppedEvent,
 } from './runtime.ts';
-import { ensureSeccompFiles, type SeccompFiles } from './seccomp-policy.ts';
+import { ensureSeccompFiles, ownPolicyFile, type SeccompFiles } from './seccomp-policy.ts';
 import { clearStaged, stageMounts } from './staged-mounts.ts';
 
 /** Milliseconds until a container that does not go by itself is helped. */
@@ -95,7 +96,8 @@ export class LxcRuntime implements Runtime {
       const configFile = await this.#prepare(staged.spec);
       const place = { lxcPath: this.#lxcPath, id, configFile, logFile: this.#logs(id).runtime };
       const initPid = await startContainer(place, signal);
-      const record = this.#identify(spec, initPid);
+      const record = identify(spec, initPid);
+      if (record.ownFilter) await readSeccomp(initPid, filterFile(this.#paths.run(id)));
       await writeRecord(this.#paths.run(id), record);
       signal?.throwIfAborted();
       this.#watch(new RunningContainer(record, this.#cgroupOf(id), this.#cgroups));
@@ -177,8 +179,8 @@ export class LxcRuntime implements Runtime {
   }
 
   async exec(id: string, request: ExecRequest): Promise<ExecProcess> {
-    const { filter } = await this.#seccompFiles();
-    return await (await this.#helper()).exec(this.#get(id).target(filter), request);
+    const container = this.#get(id);
+    return await (await this.#helper()).exec(container.target(await this.#filterOf(container)), request);
   }
 
   async files(target: FilesTarget): Promise<FileServer> {
@@ -232,6 +234,7 @@ export class LxcRuntime implements Runtime {
 
   async forget(id: string): Promise<void> {
     await this.#files.release(id);
+    await ownPolicyFile(this.#paths.seccomp, id, undefined);
     await this.#logs(id).remove();
     await rm(this.#paths.run(id), { recursive: true, force: true });
   }
@@ -268,6 +271,10 @@ export class LxcRuntime implements Runtime {
     throw new ApiError('failed-precondition', `Instance "${id}" is not running; start it first`);
   }
 
+  async #filterOf({ record }: RunningContainer): Promise<string> {
+    return record.ownFilter ? filterFile(this.#paths.run(record.id)) : (await this.#seccompFiles()).filter;
+  }
+
   async #seccompFiles(): Promise<SeccompFiles> {
     this.#seccomp ??= ensureSeccompFiles(this.#paths.seccomp);
     this.#seccomp.catch(() => (this.#seccomp = undefined)); // the next one tries again
@@ -293,7 +300,7 @@ export class LxcRuntime implements Runtime {
       brand: this.#brand,
       logFile: logs.runtime,
       consoleFile: logs.console,
-      seccompPolicy: seccomp.policy,
+      seccompPolicy: (await ownPolicyFile(this.#paths.seccomp, id, spec.seccompPolicy)) ?? seccomp.policy,
       postStopHook: [installedPath('native/build/ctr-ns'), 'hook', run],
       unifiedCgroups: this.#cgroups.unified,
       limits: startValues(spec.limits, this.#cgroups),
@@ -301,21 +308,6 @@ export class LxcRuntime implements Runtime {
     });
     await writeFile(logs.config, config, { mode: 0o600 });
     return logs.config;
-  }
-
-  #identify(spec: ContainerSpec, initPid: number): ContainerRecord {
-    const init = processIdentity(initPid);
-    const monitor = init && processIdentity(init.parent);
-    if (!monitor) throw new ApiError('internal', `Failed starting "${spec.id}": its init ended at once`);
-    return {
-      id: spec.id,
-      initPid,
-      initStart: init.start,
-      monitorPid: init.parent,
-      monitorStart: monitor.start,
-      idmap: spec.idmap,
-      bootId: currentBootId(),
-    };
   }
 
   #watch(container: RunningContainer): void {

@@ -76,6 +76,8 @@ export interface ContainerSpec {
   readonly limits: ResourceLimits;
   /** allow nested containers: proc and sys are left writable for nested mounts */
   readonly nesting: boolean;
+  /** what it may call, in liblxc's form; absent = as usual */
+  readonly seccompPolicy?: string;
   /** lines of raw.lxc, already checked */
   readonly rawConfig: string;
 }

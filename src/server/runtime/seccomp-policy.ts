@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exportSeccomp } from './lxc-helper.ts';
 
@@ -36,4 +36,16 @@ export async function ensureSeccompFiles(folder: string): Promise<SeccompFiles> 
   await rename(`${files.filter}.new`, files.filter);
   await rename(`${files.policy}.new`, files.policy);
   return files;
+}
+
+/** Writes the policy of one container and returns its path; undefined when it has none of its own. */
+export async function ownPolicyFile(
+  folder: string,
+  id: string,
+  policy: string | undefined,
+): Promise<string | undefined> {
+  const file = path.join(folder, `instance.${id}`);
+  if (policy === undefined) await rm(file, { force: true });
+  else await writeFile(file, policy, { mode: 0o600 });
+  return policy === undefined ? undefined : file;
 }
