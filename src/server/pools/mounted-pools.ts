@@ -4,6 +4,7 @@ import type { DriverType } from '#storage/driver.ts';
 import { Pool } from '#storage/pool.ts';
 import path from 'node:path';
 import { listPools, type PoolRow } from '../database/storage-pools.ts';
+import { resolveWarning, saveWarning } from '../database/warnings.ts';
 import type { Services } from '../services.ts';
 import type { PoolRegistry } from './pools.ts';
 
@@ -92,10 +93,30 @@ export class MountedPools implements PoolRegistry {
       await entry.pool.mount();
       entry.problem = undefined;
       log.info(`Mounted storage pool "${entry.pool.name}"`);
+      await this.#warn(entry.pool.name, undefined);
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
-      if (problem !== entry.problem) log.error(`Failed mounting storage pool "${entry.pool.name}"`, { error });
+      const isNew = problem !== entry.problem;
       entry.problem = problem;
+      if (!isNew) return;
+      log.error(`Failed mounting storage pool "${entry.pool.name}"`, { error });
+      await this.#warn(entry.pool.name, problem);
+    }
+  }
+
+  /** Never rejects: a warning must not keep a pool from being used. */
+  async #warn(pool: string, problem: string | undefined): Promise<void> {
+    const { database, log } = this.#services;
+    const entityUrl = `/1.0/storage-pools/${encodeURIComponent(pool)}`;
+    const warning = { project: '', entityUrl, type: 'Storage pool unavailable' };
+    try {
+      await database.write(tx =>
+        problem === undefined
+          ? resolveWarning(tx, warning)
+          : saveWarning(tx, { ...warning, severity: 'high', message: problem }),
+      );
+    } catch (error) {
+      log.warning('Failed storing a warning', { error });
     }
   }
 

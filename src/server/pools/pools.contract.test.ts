@@ -15,6 +15,7 @@ import { createPool } from './create-pool.ts';
 import { deletePool } from './delete-pool.ts';
 import { findPool, listPools } from './list-pools.ts';
 import { listVolumeRecords } from '../database/storage-volumes.ts';
+import { listWarnings } from '../database/warnings.ts';
 import { MountedPools } from './mounted-pools.ts';
 import { poolResources } from './pool-resources.ts';
 import { recoverPools } from './recover-pools.ts';
@@ -83,7 +84,7 @@ describe('storage pools', () => {
         (error: unknown) => (error as Error).message,
       );
     expect(await refused({ name: '../up' })).toBe('Invalid "name": must not hold a slash');
-    expect(await refused({ driver: 'zfs' })).toBe('Unknown storage driver "zfs": this server has btrfs, dir');
+    expect(await refused({ driver: 'lvm' })).toBe('Unknown storage driver "lvm": this server has btrfs, dir, zfs');
     expect(await refused({ config: { 'no.such': '1' } })).toContain('is not a known key');
     expect(await refused({ config: { size: 'huge' } })).toContain('must be a size');
     expect(await refused({ config: { size: '1MiB' } })).toContain('must be at least');
@@ -139,8 +140,12 @@ describe('storage pools', () => {
     await restart();
     expect((await findPool(services, 'small')).status).toBe('Unavailable');
     expect(() => services.pools.get('small')).toThrow(`"${file}", which holds storage pool "small", is missing`);
+    const warnings = () => services.database.read(listWarnings);
+    const warning = { type: 'Storage pool unavailable', entity_url: '/1.0/storage-pools/small', severity: 'high' };
+    expect(await warnings()).toMatchObject([{ ...warning, status: 'new' }]);
     await rename(`${file}.away`, file);
     await expect.poll(() => services.pools.list().length + tryGet()).toBe(1);
+    await expect.poll(warnings).toMatchObject([{ ...warning, status: 'resolved' }]);
     await deletePool(services, 'small', requestor);
   });
 
