@@ -47,3 +47,16 @@ test('a key that is not set, or empty, has its default', () => {
 test('changedKeys() names what was added, changed and removed', () => {
   expect(changedKeys({ a: '1', b: '2', c: '3', e: '' }, { b: '2', c: '4', d: '5' })).toEqual(['a', 'c', 'd']);
 });
+
+test('a word in the middle of a key is free, but for dots', () => {
+  const keys = defineKeys({
+    'tunnel.*.id': { type: 'integer', summary: '' },
+    'tunnel.*.name': { type: 'string', summary: '' },
+    'tunnel.a.id': { type: 'boolean', summary: '' },
+  });
+  expect(ruleOf(keys, 'tunnel.b.id')?.type).toBe('integer');
+  expect(ruleOf(keys, 'tunnel.a.id')?.type).toBe('boolean');
+  for (const key of ['tunnel..id', 'tunnel.id', 'tunnel.b.c.id', 'tunnel.b.port', 'tunnel.*.id.x']) {
+    expect(ruleOf(keys, key)).toBeUndefined();
+  }
+});

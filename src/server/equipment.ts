@@ -9,6 +9,7 @@ import { ImageUpkeep } from './images/refresh-image.ts';
 import { autostartInstances, stopAllInstances } from './instances/autostart.ts';
 import { followContainers } from './instances/follow-containers.ts';
 import { keepBackupFiles } from './instances/keep-backup-files.ts';
+import { healFilters } from './instances/heal-filters.ts';
 import { recoverInstances } from './instances/recover.ts';
 import { followDeviceNodes } from './instances/hotplug.ts';
 import { takeScheduledSnapshots } from './instances/scheduled-snapshots.ts';
@@ -50,6 +51,7 @@ export const equipment: Equipment = {
     { what: 'starting the networks', run: startNetworks },
     { what: 'following the containers', run: async services => followContainers(services) },
     { what: 'putting instances right', run: recoverInstances },
+    { what: 'putting back filters of NICs', run: healFilters },
     { what: 'opening the socket of guests', run: openGuestApi },
     { what: 'keeping backup.yaml of instances', run: keepBackupFiles },
   ],
@@ -58,6 +60,7 @@ export const equipment: Equipment = {
     { what: 'starting instances', run: services => autostartInstances(services) },
   ],
   minuteSteps: [
+    { what: 'putting back filters of NICs', run: healFilters },
     { what: 'looking after firewalls of others', run: services => tendFirewall(services) },
     {
       what: 'deleting expired snapshots',

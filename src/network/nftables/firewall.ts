@@ -1,6 +1,6 @@
 import { KeyedLock } from '#base/keyed-lock.ts';
 import { type Chain, renderRemoval, renderReplacement, type TableFamily } from './chain.ts';
-import { applyRules, countMembers, listChains } from './nft-command.ts';
+import { applyRules, listChains } from './nft-command.ts';
 
 // an empty table is looked at and then removed: two steps that no other change of ours may come between
 const tables = new KeyedLock();
@@ -33,7 +33,8 @@ export async function hasChains(
 /** Removes chains, and the table when nothing else is in it. */
 export async function removeChains(family: TableFamily, table: string, names: readonly string[]): Promise<void> {
   using _lock = await tables.hold(table, 'removing rules');
-  if ((await countMembers(family, table)) === undefined) return;
-  await applyRules(renderRemoval(family, table, names));
-  if ((await countMembers(family, table)) === 0) await applyRules(`delete table ${family} ${table}\n`);
+  const present = (await listChains()).filter(chain => chain.family === family && chain.table === table);
+  const others = present.some(({ name }) => !names.includes(name));
+  const whole = `add table ${family} ${table}\ndelete table ${family} ${table}\n`;
+  await applyRules(others ? renderRemoval(family, table, names) : whole);
 }

@@ -1,4 +1,4 @@
-import { CommandError, runCommand } from '#base/run-command.ts';
+import { runCommand } from '#base/run-command.ts';
 
 /** Applies a script as one transaction: all of it or nothing (nft(8), -f). */
 export async function applyRules(script: string): Promise<void> {
@@ -19,17 +19,6 @@ export interface ListedChain {
 export async function listChains(): Promise<readonly ListedChain[]> {
   const { stdout } = await runCommand('nft', ['-j', 'list', 'chains'], { timeoutMs: 20_000 });
   return membersNamed<ListedChain>(stdout, 'chain');
-}
-
-/** Number of chains, sets and maps that a table holds; undefined when there is no such table. */
-export async function countMembers(family: string, table: string): Promise<number | undefined> {
-  try {
-    const { stdout } = await runCommand('nft', ['-j', 'list', 'table', family, table], { timeoutMs: 20_000 });
-    return ['chain', 'set', 'map'].reduce((sum, kind) => sum + membersNamed(stdout, kind).length, 0);
-  } catch (error) {
-    if (error instanceof CommandError && /No such file or directory/.test(error.stderr)) return undefined;
-    throw error;
-  }
 }
 
 function membersNamed<T>(json: string, kind: string): readonly T[] {

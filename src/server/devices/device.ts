@@ -19,7 +19,7 @@ export interface DeviceContext {
   readonly instance: string;
   /** project of the instance */
   readonly project: string;
-  /** name of the instance, to publish in DNS */
+  /** name to publish in DNS */
   readonly hostName: string;
   readonly name: string;
   readonly options: DeviceMap;

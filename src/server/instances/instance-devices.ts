@@ -4,6 +4,7 @@ import type { Revert } from '#base/revert.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import type { DeviceContext, MountedPart, RuntimePart } from '../devices/device.ts';
 import { deviceType, volatileOf } from '../devices/devices.ts';
+import { publishedName } from '../networks/reservations.ts';
 import { containerId } from '../paths.ts';
 import { keptIdmap } from './idmap.ts';
 import type { InstanceServices } from './instance-services.ts';
@@ -151,7 +152,7 @@ export function contextOf(
     services,
     instance: containerId(owner.project, owner.name),
     project: owner.project,
-    hostName: owner.name,
+    hostName: publishedName(owner.project, owner.name),
     name,
     options,
     volatile: volatileOf(config, name),
