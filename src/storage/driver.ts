@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ConfigMap } from '#api/common.ts';
+import type { TreeChange } from './diff/tree-change.ts';
 import type { KeyTable } from '#base/config-schema.ts';
 import type { Log } from '#base/log.ts';
 
@@ -131,6 +132,16 @@ export interface VolumeView extends AsyncDisposable {
 
 export function hasStableViews(driver: StorageDriver): driver is StorageDriver & StableViews {
   return 'viewVolume' in driver;
+}
+
+/** A capability: what differs between two states, without reading them. */
+export interface NativeDiffs {
+  /** From a snapshot to another of the same volume or, with undefined, to the volume as it is now. */
+  diffSnapshots(from: Snapshot, to: string | undefined, signal?: AbortSignal): Promise<readonly TreeChange[]>;
+}
+
+export function hasNativeDiffs(driver: StorageDriver): driver is StorageDriver & NativeDiffs {
+  return 'diffSnapshots' in driver;
 }
 
 /** A capability: a volume with its snapshots as streams of the file system's own, each based on the one before. */

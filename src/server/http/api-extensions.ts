@@ -84,6 +84,7 @@ export const apiExtensions: readonly string[] = [
   'container_backup_override_pool',
   'backup_override_name',
   'custom_volume_backup',
+  'snapshot_diff', // ours: what differs between two snapshots
   'direct_backup', // Incus': a backup as the answer itself
   // moving between servers
   'migration_progress',

@@ -1,7 +1,15 @@
 import type { ConfigMap } from '#api/common.ts';
 import { CommandError, runCommand } from '#base/run-command.ts';
 import { kernel } from '#native/kernel.ts';
-import type { DriverContext, DriverType, SendReceive, StableViews, StorageDriver, StreamChains } from '../driver.ts';
+import type {
+  DriverContext,
+  DriverType,
+  NativeDiffs,
+  SendReceive,
+  StableViews,
+  StorageDriver,
+  StreamChains,
+} from '../driver.ts';
 import type { TreeStreams } from '../tree-streams.ts';
 import { Background } from '../trees/background.ts';
 import { treeVerbs } from '../trees/verbs.ts';
@@ -11,7 +19,7 @@ import * as pool from './pool.ts';
 import { inheritLimit, setQuota, volumeUsage } from './quota.ts';
 import { receive, send } from './send-receive.ts';
 import { adoptConfig, completeConfig } from './source.ts';
-import { receiveChain, openChain, viewVolume } from './stream-chain.ts';
+import { diffSnapshots, openChain, receiveChain, viewVolume } from './stream-chain.ts';
 import { openReceiver } from './stream-receiver.ts';
 import { openSender } from './stream-sender.ts';
 import { destroy, snapshotTree } from './subvolumes.ts';
@@ -37,7 +45,9 @@ const operations: TreeOperations = {
   age: tree => BigInt(kernel.btrfsSubvolumeId(tree.descriptor)),
 };
 
-function create(given: DriverContext): StorageDriver & SendReceive & StableViews & StreamChains & TreeStreams {
+function create(
+  given: DriverContext,
+): StorageDriver & SendReceive & StableViews & StreamChains & NativeDiffs & TreeStreams {
   const context: TreeContext & { config: ConfigMap } = { ...given, background: new Background(given.log), operations };
   return {
     ...treeVerbs(context),
@@ -56,6 +66,7 @@ function create(given: DriverContext): StorageDriver & SendReceive & StableViews
     streamFormat: 'btrfs',
     send: (snapshot, output, signal) => send(context, snapshot, output, signal),
     receive: (target, stream, signal) => receive(context, target, stream, signal),
+    diffSnapshots: (from, to, signal) => diffSnapshots(context, from, to, signal),
     viewVolume: volume => viewVolume(context, volume),
     openChain: (volume, snapshots, signal) => openChain(context, volume, snapshots, signal),
     receiveChain: (volume, streams, signal) => receiveChain(context, volume, streams, signal),

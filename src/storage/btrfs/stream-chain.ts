@@ -5,9 +5,11 @@ import type { Writable } from 'node:stream';
 import { ApiError } from '#api/error.ts';
 import { runCommand } from '#base/run-command.ts';
 import { kernel } from '#native/kernel.ts';
-import type { ChainedStream, ReceivedStream, StreamChain, Volume, VolumeView } from '../driver.ts';
+import type { ChainedStream, ReceivedStream, Snapshot, StreamChain, Volume, VolumeView } from '../driver.ts';
 import { temporaryName, volumeFolders } from '../layout.ts';
 import { spendingSpace } from '../errors.ts';
+import { StreamDiff } from '../diff/stream-diff.ts';
+import type { TreeChange } from '../diff/tree-change.ts';
 import { Folder } from '../trees/folder.ts';
 import { addSnapshot } from '../trees/snapshots.ts';
 import { destroyLater, openTop, openVolumes, relativePath, type TreeContext } from '../trees/trees.ts';
@@ -56,6 +58,21 @@ export async function openChain(
     await view[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Subvolumes that the guest nested are left out. */
+export async function diffSnapshots(
+  context: TreeContext,
+  from: Snapshot,
+  to: string | undefined,
+  signal?: AbortSignal,
+): Promise<readonly TreeChange[]> {
+  const at = (name: string): string => path.join(context.mountPoint, relativePath({ volume: from.volume, name }));
+  await using view = to === undefined ? await viewVolume(context, from.volume) : undefined;
+  const output = new StreamDiff();
+  const args = ['send', '-q', '--no-data', '-p', at(from.name), view?.folder ?? at(to ?? '')];
+  await runCommand('btrfs', args, { output, timeoutMs: dayMs, ...(signal && { signal }) });
+  return output.changes;
 }
 
 async function refuseNested(folder: string, volume: string): Promise<void> {

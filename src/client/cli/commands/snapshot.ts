@@ -1,8 +1,10 @@
 import { zeroTime } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
+import { diffCommands } from './snapshot-diff.ts';
 import { command, type CommandSpec, flag } from '../command.ts';
 
 export const commands: readonly CommandSpec[] = [
+  ...diffCommands,
   command({
     path: 'snapshot',
     usage: '[<remote>:]<instance> [<snapshot name>]',

@@ -3,6 +3,7 @@ import { invalid } from '#api/error.ts';
 import type { InstancePost, InstanceSnapshotsPost } from '#api/instance.ts';
 import { getInstance } from '#server/database/instances.ts';
 import { getSnapshot } from '#server/database/snapshots.ts';
+import { diffSnapshots } from '#server/instances/diff-snapshots.ts';
 import { instancePath } from '#server/instances/instance-services.ts';
 import { inProject, listInstanceSnapshots, readInstanceSnapshot } from '#server/instances/list-instances.ts';
 import {
@@ -30,6 +31,7 @@ export const snapshotRoutes: readonly Route[] = [
   { method: 'PUT', path: one, access: 'project', body: snapshotPut, handle: put },
   { method: 'PATCH', path: one, access: 'project', body: snapshotPut, handle: put },
   { method: 'POST', path: one, access: 'project', body: instancePost, handle: rename },
+  { method: 'GET', path: `${one}/diff`, access: 'project', handle: diff },
   { method: 'DELETE', path: one, access: 'project', handle: remove },
 ];
 
@@ -61,6 +63,12 @@ async function read(services: Services, { params, project }: ApiRequest): Promis
     params['snapshot'] ?? '',
   );
   return sync(view, writableSnapshot(record));
+}
+
+async function diff(services: Services, { params, project, query, signal }: ApiRequest): Promise<Reply> {
+  const { name: instance = '', snapshot: from = '' } = params;
+  const asked = { project, instance, from, to: query['to'] || undefined, path: query['path'] || undefined };
+  return sync(await diffSnapshots(services, asked, signal));
 }
 
 async function put(services: Services, request: ApiRequest): Promise<Reply> {
