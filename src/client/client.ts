@@ -14,7 +14,7 @@ import type {
 } from '#api/network-zone.ts';
 import type { Operation } from '#api/operation.ts';
 import type { Profile, ProfilePut } from '#api/profile.ts';
-import type { Project } from '#api/project.ts';
+import type { Project, ProjectPut, ProjectsPost, ProjectState } from '#api/project.ts';
 import type { Warning } from '#api/warning.ts';
 import { type EventOptions, followEvents } from './events.ts';
 import type { RawAnswer } from './http.ts';
@@ -64,7 +64,7 @@ export class Client {
   get profiles(): Collection<Profile, Omit<Profile, 'used_by'>, ProfilePut> {
     return new Collection(this.transport, '/1.0/profiles');
   }
-  get projects(): Collection<Project> {
+  get projects(): Collection<Project, ProjectsPost, ProjectPut> {
     return new Collection(this.transport, '/1.0/projects');
   }
   get certificates(): Collection<Certificate, CertificatesPost> {
@@ -72,6 +72,11 @@ export class Client {
   }
   get warnings(): Collection<Warning> {
     return new Collection(this.transport, '/1.0/warnings');
+  }
+
+  /** Limits of a project and what its objects have been given. */
+  async projectState(name: string): Promise<ProjectState> {
+    return (await this.transport.call<ProjectState>('GET', `${this.projects.path(name)}/state`)).metadata;
   }
 
   async networkState(name: string): Promise<NetworkState> {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ApiError } from '#api/error.ts';
-import { configFolder, localRemote, readConfig, remotesFile } from './config-file.ts';
+import { configFolder, readConfig, remotesFile } from './config-file.ts';
 import type { TlsTarget } from './http.ts';
 import { Transport } from './transport.ts';
 
@@ -15,7 +15,6 @@ export function socketPath(env: NodeJS.ProcessEnv): string {
 /** A connection to a remote by name; the default remote when undefined. */
 export async function connect(env: NodeJS.ProcessEnv, remote?: string, project?: string): Promise<Transport> {
   const chosen = project ?? env['LXD_LIKE_PROJECT'] ?? env['LXD_PROJECT'];
-  if (remote === localRemote) return new Transport({ kind: 'unix', path: socketPath(env) }, chosen);
   const config = await readConfig(remotesFile(env));
   const name = remote ?? config['default-remote'];
   const found = config.remotes[name];

@@ -45,7 +45,7 @@ export const families: Readonly<Record<string, Family>> = {
   operation: { summary: 'List, show and delete background operations', load: () => import('./commands/operation.ts') },
   pause: { summary: 'Pause instances', load: () => import('./commands/power.ts') },
   profile: { summary: 'Manage profiles', load: () => import('./commands/profile.ts') },
-  project: { summary: 'Look at projects', load: () => import('./commands/project.ts') },
+  project: { summary: 'Manage projects', load: () => import('./commands/project.ts') },
   publish: { summary: 'Publish instances as images', load: () => import('./commands/publish.ts') },
   query: { summary: 'Send a raw query to the server', load: () => import('./commands/query.ts') },
   quickstart: {

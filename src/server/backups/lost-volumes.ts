@@ -12,7 +12,7 @@ import { findVolume } from '../database/storage-volumes.ts';
 import { findProfile } from '../database/profiles.ts';
 import { readBeneath } from '../images/beneath.ts';
 import { backupFileName } from '../instances/backup-file.ts';
-import { rootDevice } from '../instances/expand-config.ts';
+import { rootDevice } from '../profiles/expand-config.ts';
 import type { Services } from '../services.ts';
 
 /** The root volume of an instance that no row tells of. */

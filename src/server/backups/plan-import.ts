@@ -7,7 +7,7 @@ import { findProfile } from '../database/profiles.ts';
 import type { NewSnapshot } from '../database/snapshots.ts';
 import { listPools } from '../database/storage-pools.ts';
 import { checkInstance, type CheckedInstance } from '../instances/check-instance.ts';
-import { rootDevice } from '../instances/expand-config.ts';
+import { rootDevice } from '../profiles/expand-config.ts';
 import { architectureOf, freeName, newVolatile } from '../instances/new-instance.ts';
 import type { NewInstance } from '../database/instances.ts';
 

@@ -2,6 +2,7 @@ import type { Image, ImageAlias } from '#api/image.ts';
 import { ApiError } from '#api/error.ts';
 import { imageProperties, loadConfigs, saveConfig } from './config-rows.ts';
 import { ConflictError, type Reader, type SqlValue, type Transaction } from './database.ts';
+import { ownerProject } from './project-features.ts';
 
 export interface ImageRecord {
   readonly id: number;
@@ -194,7 +195,7 @@ export async function deleteImageRow(tx: Transaction, id: number): Promise<void>
 
 /** Project whose images a project uses: its own, or those of "default" when features.images is off. */
 export async function imageProjectOf(reader: Reader, project: string): Promise<string> {
-  return (await projectSetting(reader, project, 'features.images')) === 'true' ? project : 'default';
+  return await ownerProject(reader, project, 'images');
 }
 
 /** Config of a project itself; undefined = not set there. */
@@ -240,11 +241,12 @@ async function saveImageProfiles(
   names: readonly string[],
 ): Promise<void> {
   await tx.run('DELETE FROM images_profiles WHERE image_id = ?', [id]);
+  const owner = await ownerProject(tx, project, 'profiles');
   for (const name of new Set(names)) {
     await tx.run(
       `INSERT INTO images_profiles (image_id, profile_id) SELECT ?, profiles.id FROM profiles
        JOIN projects ON projects.id = profiles.project_id WHERE projects.name = ? AND profiles.name = ?`,
-      [id, project, name],
+      [id, owner, name],
     );
   }
 }

@@ -2,6 +2,7 @@ import type { ConfigMap, DevicesMap } from '#api/common.ts';
 import { alreadyExists, notFound } from '#api/error.ts';
 import { instanceConfig, instanceDevices, loadConfigs, loadDevices, saveConfig, saveDevices } from './config-rows.ts';
 import { ConflictError, type Reader, type SqlValue, type Transaction } from './database.ts';
+import { ownerProject } from './project-features.ts';
 
 export interface InstanceRecord {
   readonly id: number;
@@ -200,12 +201,13 @@ async function loadProfileNames(reader: Reader, id?: number): Promise<ReadonlyMa
 
 async function saveProfileNames(tx: Transaction, id: number, project: string, names: readonly string[]): Promise<void> {
   await tx.run('DELETE FROM instances_profiles WHERE instance_id = ?', [id]);
+  const owner = await ownerProject(tx, project, 'profiles');
   for (const [index, name] of names.entries()) {
     const { changes } = await tx.run(
       `INSERT INTO instances_profiles (instance_id, profile_id, apply_order)
        SELECT ?, profiles.id, ? FROM profiles JOIN projects ON projects.id = profiles.project_id
        WHERE projects.name = ? AND profiles.name = ?`,
-      [id, index + 1, project, name],
+      [id, index + 1, owner, name],
     );
     if (changes === 0) throw notFound('Profile', name);
   }

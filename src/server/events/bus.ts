@@ -16,7 +16,7 @@ export class LocalEventBus implements EventBus {
     let text: string | undefined;
     for (const { filter, listener } of this.#subscriptions) {
       if (!filter.types.includes(type)) continue;
-      if (project !== '' && filter.projects && !filter.projects.includes(project)) continue;
+      if (!concerns(filter, project)) continue;
       text ??= JSON.stringify(event);
       listener(event, text);
     }
@@ -27,4 +27,9 @@ export class LocalEventBus implements EventBus {
     this.#subscriptions.add(subscription);
     return () => void this.#subscriptions.delete(subscription);
   }
+}
+
+function concerns({ projects, withoutProject = true }: EventFilter, project: string): boolean {
+  if (project === '') return withoutProject;
+  return projects === undefined || projects.includes(project);
 }

@@ -2,8 +2,10 @@ import type { Event, EventMetadata, EventType, Requestor } from '#api/event.ts';
 
 export interface EventFilter {
   readonly types: readonly EventType[];
-  /** events of these projects and of none; undefined = of all */
+  /** events of these projects; undefined = of all */
   readonly projects?: readonly string[];
+  /** also events that belong to no project; true when not set */
+  readonly withoutProject?: boolean;
 }
 
 /** Facts for listeners; nothing in the daemon waits for them. */

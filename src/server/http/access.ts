@@ -5,22 +5,32 @@ import { ApiError, notFound } from '#api/error.ts';
 import type { Database } from '../database/database.ts';
 import type { Settings } from '../settings/settings.ts';
 import { originAllowed } from './cross-origin.ts';
-import type { Access, Caller } from './route.ts';
+import { wantsAllProjects } from './request.ts';
+import type { ApiRequest, Route } from './route.ts';
 
-/** Throws "permission-denied" unless the caller may use a route of this access with this project. */
-export function authorize(access: Access, caller: Caller, project: string): void {
+/** Throws "permission-denied" unless the caller may use the route with the project of the request. */
+export function authorize(
+  { access, allProjects = false }: Pick<Route, 'access' | 'allProjects'>,
+  { caller, project, query }: Pick<ApiRequest, 'caller' | 'project' | 'query'>,
+): void {
   if (access === 'open' || caller.admin) return;
   if (!caller.trusted) throw new ApiError('permission-denied', 'Not authorized');
   if (access === 'trusted') return;
   if (access === 'admin')
     throw new ApiError('permission-denied', 'Not authorized: this certificate is restricted to projects');
+  if (allProjects && wantsAllProjects(query)) return;
   if (caller.projects && !caller.projects.includes(project))
     throw new ApiError('permission-denied', `Not authorized: this certificate may not use project "${project}"`);
 }
 
-/** Throws "not-found" for an unknown project; strangers are not told which ones exist. */
-export async function checkProject(database: Database, caller: Caller, project: string): Promise<void> {
-  if (project === defaultProject || !caller.trusted) return;
+/** Throws "not-found" for an unknown project where it matters; strangers are not told which ones exist. */
+export async function checkProject(
+  database: Database,
+  route: Pick<Route, 'access' | 'path'>,
+  { caller, project }: Pick<ApiRequest, 'caller' | 'project'>,
+): Promise<void> {
+  const matters = route.access === 'project' || route.path.startsWith('/1.0/images');
+  if (!matters || project === defaultProject || !caller.trusted) return;
   const row = await database.read(reader => reader.get('SELECT id FROM projects WHERE name = ?', [project]));
   if (!row) throw notFound('Project', project);
 }

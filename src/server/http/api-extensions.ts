@@ -104,6 +104,9 @@ export const apiExtensions: readonly string[] = [
   'file_get_symlink',
   'file_symlinks',
   'instance_file_head',
+  // projects
+  'projects',
+  'project_usage',
   // images and profiles
   'image_create_aliases',
   'image_compression_algorithm',

@@ -71,8 +71,8 @@ function register(app: FastifyInstance, parts: AppParts, route: Route, method: R
         const params = pattern.parameters(path);
         const signal = lazySignal(reply);
         const bare = apiRequest({ raw: request.raw, params, query, caller, signal });
-        authorize(route.access, caller, bare.project);
-        await checkProject(parts.services.database, caller, bare.project);
+        authorize(route, bare);
+        await checkProject(parts.services.database, route, bare);
         if (waitsForRecovery(path)) await parts.services.control.recovered();
         // spreading would read the getter of `signal`
         const upload = bare.headers['content-type'] === 'application/octet-stream' ? route.upload : undefined;

@@ -31,6 +31,21 @@ export function apiRequest({ raw, params, query: text, caller, signal }: Request
   };
 }
 
+/** True for ?all-projects=true. */
+export function wantsAllProjects(query: ApiRequest['query']): boolean {
+  return query['all-projects'] === 'true' || query['all-projects'] === '1';
+}
+
+/**
+ * Projects that a list is about: the request's, or with ?all-projects=true all that the caller may use; undefined = all
+ * there are.
+ */
+export function projectsOf({ query, project, caller }: ApiRequest): readonly string[] | undefined {
+  if (!wantsAllProjects(query)) return [project];
+  if (query['project']) throw new ApiError('invalid-argument', 'Cannot specify a project when requesting all projects');
+  return caller.projects;
+}
+
 function parseQuery(text: string): Readonly<Record<string, string>> {
   const query = Object.create(null) as Record<string, string>;
   for (const [key, value] of new URLSearchParams(text)) {

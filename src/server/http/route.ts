@@ -78,6 +78,8 @@ export interface Route {
   /** such as /1.0/instances/:name */
   readonly path: string;
   readonly access: Access;
+  /** the route itself keeps ?all-projects=true to the projects that the caller may use */
+  readonly allProjects?: boolean;
   /** schema of a JSON body, or a raw stream; absent = no body is read */
   readonly body?: JsonSchema | 'stream' | 'json-or-stream';
   /** answers requests whose body is of type application/octet-stream, instead of `handle` and `body` */
@@ -91,6 +93,8 @@ export interface Route {
 export interface UpgradeRoute {
   readonly path: string;
   readonly access: Access;
+  /** as in Route */
+  readonly allProjects?: boolean;
   readonly protocol: 'websocket' | 'sftp';
   handle(services: Services, request: ApiRequest, upgrade: UpgradeSocket): Promise<void> | void;
 }

@@ -44,8 +44,8 @@ async function answer(
     throw new ApiError('invalid-argument', `"${path}" wants an upgrade to ${route.protocol}`);
   const caller = parts.authenticate(raw);
   const bare = apiRequest({ raw, params: pattern.parameters(path), query, caller, signal: upgrade.signal });
-  authorize(route.access, caller, bare.project);
-  await checkProject(parts.services.database, caller, bare.project);
+  authorize(route, bare);
+  await checkProject(parts.services.database, route, bare);
   if (waitsForRecovery(path)) await parts.services.control.recovered();
   const request = Object.defineProperty(bare, 'body', { value: undefined }) as ApiRequest;
   await route.handle(parts.services, request, upgrade);

@@ -6,7 +6,7 @@ import { type InstanceRecord, patchInstanceConfig } from '#server/database/insta
 import { containerId } from '../paths.ts';
 import type { DiskThrottle, ResourceLimits } from '../runtime/runtime.ts';
 import { diskThrottles } from './disk-limits.ts';
-import type { Expanded } from './expand-config.ts';
+import type { Expanded } from '../profiles/expand-config.ts';
 import type { InstanceServices } from './instance-services.ts';
 import { hostResources, isLimitKey, resourceLimits, withThrottles } from './limits.ts';
 import { hostLinks } from './start-instance.ts';

@@ -9,7 +9,7 @@ import { getProfile, insertProfile, profileUsers, saveProfile } from '#server/da
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { changedProfile, checkProfileName, profilePath, writableProfile } from '../profiles/profiles.ts';
 import { checkInstance, checkProfile, expandInstance } from './check-instance.ts';
-import type { Expanded } from './expand-config.ts';
+import type { Expanded } from '../profiles/expand-config.ts';
 import type { InstanceServices } from './instance-services.ts';
 import { holdInstance } from './status.ts';
 import { applyChange } from './update-instance.ts';
@@ -28,7 +28,7 @@ export async function createProfile(
   checkProfileName(request.name);
   const { name, description = '', config = {}, devices = {} } = request;
   await services.database.write(async tx => {
-    await checkProfile(tx, { description, config, devices });
+    await checkProfile(tx, { project, description, config, devices });
     await insertProfile(tx, { project, name, description, config, devices });
   });
   emitLifecycle(services.events, 'profile-created', profilePath(name), { project, ...(requestor && { requestor }) });
@@ -77,7 +77,7 @@ async function storeProfile(
     const instance = await getInstance(tx, user.project, user.name);
     users.push({ record: instance, was: await expandInstance(tx, instance) });
   }
-  await checkProfile(tx, after);
+  await checkProfile(tx, { project, ...after });
   await saveProfile(tx, record.id, after);
   for (const user of users) {
     const now = await checkInstance(tx, user.record);

@@ -3,12 +3,13 @@ import { ApiError } from '#api/error.ts';
 import { hasControlCharacters } from '#base/names.ts';
 import { loadConfigs, networkConfig } from '#server/database/config-rows.ts';
 import type { Reader } from '#server/database/database.ts';
+import { ownerProject } from '#server/database/project-features.ts';
 import { findProfile, type ProfileRecord } from '#server/database/profiles.ts';
 import { volumeProject } from '#server/database/volume-users.ts';
 import type { DeviceFacts } from '../devices/device.ts';
 import { checkDevices, checkExpandedDevices } from '../devices/devices.ts';
 import { checkConfig } from './config-keys.ts';
-import { expand, type Expanded, rootDevice } from './expand-config.ts';
+import { expand, type Expanded, rootDevice } from '../profiles/expand-config.ts';
 import { nvidiaProblem } from './nvidia.ts';
 import { syscallProblem } from './syscall-keys.ts';
 
@@ -55,11 +56,11 @@ export async function checkInstance(reader: Reader, local: Local): Promise<Check
 /** Throws "invalid-argument" for a profile that no instance could have. */
 export async function checkProfile(
   reader: Reader,
-  profile: Pick<ProfileRecord, 'description' | 'config' | 'devices'>,
+  profile: Pick<ProfileRecord, 'project' | 'description' | 'config' | 'devices'>,
 ): Promise<void> {
   checkDescription(profile.description);
   checkConfig(profile.config, 'profile');
-  checkExpandedDevices(profile.devices, await loadDeviceFacts(reader));
+  checkExpandedDevices(profile.devices, await loadDeviceFacts(reader, profile.project, 'profile'));
 }
 
 /** Config and devices in force, without checks; profiles that are gone are left out. */
@@ -67,20 +68,28 @@ export async function expandInstance(
   reader: Reader,
   local: Pick<Local, 'project' | 'config' | 'devices' | 'profiles'>,
 ): Promise<Expanded> {
-  const found = await Promise.all(local.profiles.map(name => findProfile(reader, local.project, name)));
+  const owner = await ownerProject(reader, local.project, 'profiles');
+  const found = await Promise.all(local.profiles.map(name => findProfile(reader, owner, name)));
   return expand(
     found.filter(profile => profile !== undefined),
     local,
   );
 }
 
-/** Facts for devices of an instance in a project; without one, those for devices of a profile. */
-export async function loadDeviceFacts(reader: Reader, project?: string): Promise<DeviceFacts> {
+/** Facts for devices of an instance in a project, or for those of a profile, which several projects may share. */
+export async function loadDeviceFacts(
+  reader: Reader,
+  project: string,
+  of: 'instance' | 'profile' = 'instance',
+): Promise<DeviceFacts> {
   const pools = await reader.all<{ name: string }>('SELECT name FROM storage_pools WHERE ready = 1');
-  const networks = await reader.all<{ id: number; name: string; type: string }>('SELECT id, name, type FROM networks');
+  const networks = await reader.all<{ id: number; name: string; type: string }>(
+    `SELECT n.id, n.name, n.type FROM networks n JOIN projects p ON p.id = n.project_id WHERE p.name = ?`,
+    [await ownerProject(reader, project, 'networks')],
+  );
   const configs = networks.length === 0 ? new Map<number, ConfigMap>() : await loadConfigs(reader, networkConfig);
   return {
-    ...(project !== undefined && { volumes: await loadVolumes(reader, project) }),
+    ...(of === 'instance' && { volumes: await loadVolumes(reader, project) }),
     pools: new Set(pools.map(pool => pool.name)),
     networks: new Map(networks.map(({ id, name, type }) => [name, { type, config: configs.get(id) ?? {} }])),
   };
@@ -96,9 +105,10 @@ async function loadVolumes(reader: Reader, project: string): Promise<ReadonlySet
 }
 
 async function loadProfiles(reader: Reader, project: string, names: readonly string[]): Promise<ProfileRecord[]> {
+  const owner = await ownerProject(reader, project, 'profiles');
   const profiles: ProfileRecord[] = [];
   for (const name of names) {
-    const profile = await findProfile(reader, project, name);
+    const profile = await findProfile(reader, owner, name);
     if (!profile) throw new ApiError('invalid-argument', `Profile "${name}" does not exist in project "${project}"`);
     profiles.push(profile);
   }

@@ -1,5 +1,5 @@
 import { changedKeys } from '#base/config-schema.ts';
-import type { Expanded } from './expand-config.ts';
+import type { Expanded } from '../profiles/expand-config.ts';
 
 /** Key of the id by which cloud-init in the guest tells whether it ran for this instance as it is now. */
 export const cloudInitId = 'volatile.cloud-init.instance-id';

@@ -6,7 +6,7 @@ import { getInstance, type InstanceRecord } from '#server/database/instances.ts'
 import { findProfile, type ProfileRecord } from '#server/database/profiles.ts';
 import { listSnapshotRows, type SnapshotRecord } from '#server/database/snapshots.ts';
 import { getPool, type PoolRow } from '#server/database/storage-pools.ts';
-import { expand } from './expand-config.ts';
+import { expand } from '../profiles/expand-config.ts';
 import { type InstanceServices } from './instance-services.ts';
 import { viewInstance, viewSnapshot } from './instance-view.ts';
 

@@ -4,7 +4,7 @@ import type { Link } from '#native/addon/index.d.ts';
 import { commonLinkState } from '#network/link-state.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import { containerId } from '../paths.ts';
-import { type Expanded, rootDevice } from './expand-config.ts';
+import { type Expanded, rootDevice } from '../profiles/expand-config.ts';
 import type { InstanceServices } from './instance-services.ts';
 import { rootPool, rootVolume } from './root-volume.ts';
 import { lockKey, statusOf } from './status.ts';

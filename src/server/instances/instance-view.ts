@@ -5,7 +5,7 @@ import type { BackupRecord } from '#server/database/backups.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import type { SnapshotRecord } from '#server/database/snapshots.ts';
 import { containerId } from '../paths.ts';
-import type { Expanded } from './expand-config.ts';
+import type { Expanded } from '../profiles/expand-config.ts';
 import type { InstanceServices } from './instance-services.ts';
 import { lockKey, statusOf } from './status.ts';
 

@@ -14,7 +14,7 @@ import { checkFreeAddresses } from './check-addresses.ts';
 import { checkInstance } from './check-instance.ts';
 import { containerSpec } from './container-spec.ts';
 import { diskThrottles } from './disk-limits.ts';
-import type { Expanded } from './expand-config.ts';
+import type { Expanded } from '../profiles/expand-config.ts';
 import { idmapOf, idmapVolatile, keptIdmap } from './idmap.ts';
 import { noteStarted, startDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';

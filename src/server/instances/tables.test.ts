@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { changesCloudInit } from './cloud-init-id.ts';
 import { checkConfig } from './config-keys.ts';
-import { expand, rootDevice } from './expand-config.ts';
+import { expand, rootDevice } from '../profiles/expand-config.ts';
 import { parseFilter } from './filter.ts';
 import { idmapOf, idmapVolatile, keptIdmap, parseSubordinateIds } from './idmap.ts';
 import { hostIdOf, idmapLines } from '../runtime/idmap.ts';

@@ -12,7 +12,7 @@ import { containerId } from '../paths.ts';
 import { applyLimits } from './apply-limits.ts';
 import { checkFreeAddresses } from './check-addresses.ts';
 import { checkInstance, type CheckedInstance, expandInstance } from './check-instance.ts';
-import { type Expanded, rootDevice } from './expand-config.ts';
+import { type Expanded, rootDevice } from '../profiles/expand-config.ts';
 import { attachDevices, changedDevices, detachDevices, updateDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { guestApiMounts } from './container-spec.ts';

@@ -1,6 +1,6 @@
 import type { InstanceRecord } from '#server/database/instances.ts';
 import type { SnapshotRecord } from '#server/database/snapshots.ts';
-import type { Expanded } from '../instances/expand-config.ts';
+import type { Expanded } from '../profiles/expand-config.ts';
 import { portableConfig } from './snapshot-entries.ts';
 
 /** What LXD is told of an instance before its files come: the structure that it keeps in backups too. */

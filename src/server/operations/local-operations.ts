@@ -1,5 +1,6 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import type { WebSocket } from 'ws';
+import { defaultProject } from '#api/common.ts';
 import { ApiError, notFound } from '#api/error.ts';
 import { isFinal, statusCodes, type Operation, type OperationStatus } from '#api/operation.ts';
 import type { Log } from '#base/log.ts';
@@ -10,6 +11,7 @@ import type { OperationContext, OperationRequest, Operations } from './operation
 const keptMs = 5000;
 const progressIntervalMs = 100;
 
+type Resources = NonNullable<OperationRequest['resources']>;
 type Task = (context: OperationContext) => Promise<Readonly<Record<string, unknown>> | void>;
 
 interface Entry {
@@ -193,7 +195,7 @@ function newEntry(request: OperationRequest): Entry {
     created_at: created,
     updated_at: created,
     ...statusOf('Pending'),
-    resources: request.resources ?? null,
+    resources: request.resources ? inProject(request.resources, request.project) : null,
     metadata: request.metadata ?? null,
     may_cancel: request.mayCancel ?? operationClass === 'token',
     err: '',
@@ -201,6 +203,14 @@ function newEntry(request: OperationRequest): Entry {
   };
   const controller = new AbortController();
   return { operation, request, controller, ended, end, announcedAt: 0, pending: undefined };
+}
+
+/** URLs with `?project=` unless that is the default one. */
+function inProject(resources: Resources, project: string): Resources {
+  if (project === '' || project === defaultProject) return resources;
+  const suffix = `?project=${encodeURIComponent(project)}`;
+  const withProject = (url: string): string => (url.includes('?') ? url : `${url}${suffix}`);
+  return Object.fromEntries(Object.entries(resources).map(([kind, urls]) => [kind, urls.map(withProject)]));
 }
 
 function statusOf(status: OperationStatus): Pick<Operation, 'status' | 'status_code'> {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
+import { defaultProject } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { Client } from '../../client.ts';
 import { configFolder, readConfig, remotesFile, writeConfig } from '../../config-file.ts';
@@ -46,7 +47,9 @@ export async function addRemote(
   const pinned = serverCertificateFile(session.env, name);
   mkdirSync(path.dirname(pinned), { recursive: true, mode: 0o700 });
   writeFileSync(pinned, found.certificate);
-  writeConfig(file, { ...config, remotes: { ...config.remotes, [name]: { addr: found.url, public: options.public } } });
+  const project = session.global.project ?? (options.public ? undefined : await chooseProject(session, found));
+  const remote = { addr: found.url, public: options.public, ...(project !== undefined && { project }) };
+  writeConfig(file, { ...config, remotes: { ...config.remotes, [name]: remote } });
 }
 
 /** A server with nothing but images: known by a certificate authority, or by a certificate that is confirmed here. */
@@ -155,6 +158,17 @@ async function join(session: Session, found: Found, token: JoinToken | undefined
   if ((await client.server.get()).value.auth !== 'trusted') {
     throw new ApiError('unauthenticated', `${found.url} does not trust this client after all`);
   }
+}
+
+/** A restricted certificate may not use the default project: one of its own takes that place. */
+async function chooseProject(session: Session, found: Found): Promise<string | undefined> {
+  const target = { ...tlsTarget(session.env, '', found.url), serverCertificate: found.certificate };
+  const names = await new Client(new Transport(target)).projects.names();
+  if (names.includes(defaultProject)) return undefined;
+  if (names.length < 2) return names[0];
+  session.note('Available projects:');
+  for (const name of names) session.note(` - ${name}`);
+  return await session.ask(`Name of the project to use for this remote [default=${names[0] ?? ''}]: `, names[0]);
 }
 
 /** Our own certificate, made when it is needed first. */

@@ -17,6 +17,7 @@ export const commands: readonly CommandSpec[] = [
       ['remote add office TOKEN', 'With a token from "lxd-like config trust add" on the server.'],
       ['remote add office 10.1.2.3 --password sesame', 'With the trust password of the server.'],
       ['remote add mirror https://images.example.org --protocol simplestreams', 'A server that only has images.'],
+      ['remote add office TOKEN --project web', 'Its commands use project "web" unless told otherwise.'],
     ],
     options: {
       accept: flag('--accept-certificate', 'Accept certificate'),

@@ -2,6 +2,7 @@ import type { WebSocket } from 'ws';
 import { eventTypes, type EventType } from '#api/event.ts';
 import { ApiError, invalid } from '#api/error.ts';
 import type { EventFilter } from '../../events/event-bus.ts';
+import { projectsOf } from '../request.ts';
 import type { ApiRequest, UpgradeRoute } from '../route.ts';
 
 const maxQueuedBytes = 8 * 2 ** 20;
@@ -10,6 +11,7 @@ export const eventUpgrades: readonly UpgradeRoute[] = [
   {
     path: '/1.0/events',
     access: 'project',
+    allProjects: true,
     protocol: 'websocket',
     handle: async ({ events }, request, upgrade) => {
       const filter = eventFilter(request);
@@ -27,13 +29,10 @@ function sendOrClose(socket: WebSocket, text: string): void {
   else socket.send(text);
 }
 
-function eventFilter({ query, project, caller }: ApiRequest): EventFilter {
-  const all = query['all-projects'] === 'true' || query['all-projects'] === '1';
-  if (all && query['project'])
-    throw new ApiError('invalid-argument', 'Only one of "project" and "all-projects" can be given');
-  const types = eventTypesOf(query['type'], caller.admin);
-  if (!all) return { types, projects: [project] };
-  return caller.projects ? { types, projects: caller.projects } : { types };
+function eventFilter(request: ApiRequest): EventFilter {
+  const projects = projectsOf(request);
+  const types = eventTypesOf(request.query['type'], request.caller.admin);
+  return { types, ...(projects && { projects }), withoutProject: request.caller.admin };
 }
 
 function eventTypesOf(text: string | undefined, admin: boolean): readonly EventType[] {

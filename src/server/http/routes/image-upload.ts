@@ -15,7 +15,7 @@ import { accepted, type ApiRequest, type Reply } from '../route.ts';
 export async function upload(services: Services, request: ApiRequest): Promise<Reply> {
   const { caller, headers } = request;
   const token = tokenOf(services, request);
-  if (!token) authorize('project', caller, request.project);
+  if (!token) authorize({ access: 'project' }, request);
   const project = token ? services.operations.projectOf(token.id) : request.project;
   const settings = token ? grantedSettings(settingsFromHeaders(headers), token) : settingsFromHeaders(headers);
   // a reader that stops must not close the connection, or the client never sees why

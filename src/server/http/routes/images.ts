@@ -44,14 +44,7 @@ export function seesAll({ caller, project }: Pick<ApiRequest, 'caller' | 'projec
 }
 
 async function list({ database }: Services, request: ApiRequest): Promise<Reply> {
-  const all = await database.read(async reader =>
-    listImages(
-      reader,
-      request.query['all-projects'] === 'true' && request.caller.admin
-        ? undefined
-        : await imageProjectOf(reader, request.project),
-    ),
-  );
+  const all = await database.read(async reader => listImages(reader, await imageProjectOf(reader, request.project)));
   const seen = all.filter(image => image.public || seesAll(request));
   const images = filterImages(seen.map(imageToApi), request.query['filter'] ?? '');
   if (Number(request.query['recursion'] ?? 0) > 0) return sync(images);
@@ -66,7 +59,7 @@ async function show(services: Services, request: ApiRequest): Promise<Reply> {
 
 async function create(services: Services, request: ApiRequest): Promise<Reply> {
   if (request.body === undefined) return await upload(services, request);
-  authorize('project', request.caller, request.project);
+  authorize({ access: 'project' }, request);
   return await createFromSource(services, request);
 }
 

@@ -20,6 +20,7 @@ import { restoreSnapshot } from '#server/instances/restore-snapshot.ts';
 import { changeInstance, planChange, type UpdateRequest, writableInstance } from '#server/instances/update-instance.ts';
 import type { Services } from '#server/services.ts';
 import { assertEtag } from '../../etag.ts';
+import { projectsOf, wantsAllProjects } from '../request.ts';
 import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
 import { importBackup } from './instance-backups.ts';
 import { instancePost, instancePut, instancesPost, instancesPut } from './instance-schemas.ts';
@@ -29,7 +30,7 @@ import { receiveInstance, sendInstance } from './instance-migration.ts';
 import { changeAllStates } from './instance-state.ts';
 
 export const instanceRoutes: readonly Route[] = [
-  { method: 'GET', path: '/1.0/instances', access: 'project', handle: list },
+  { method: 'GET', path: '/1.0/instances', access: 'project', allProjects: true, handle: list },
   {
     method: 'POST',
     path: '/1.0/instances',
@@ -47,22 +48,18 @@ export const instanceRoutes: readonly Route[] = [
 ];
 
 async function list(services: Services, request: ApiRequest): Promise<Reply> {
-  const { query, caller } = request;
-  const all = query['all-projects'] === 'true' || query['all-projects'] === '1';
-  if (all && query['project'] !== undefined) throw invalid('all-projects', 'cannot be used with "project"');
-  const allowed = caller.projects;
+  const { query } = request;
+  const projects = projectsOf(request);
   const asked = parseFilter(query['filter'] ?? '');
-  const filter =
-    all && allowed
-      ? (object: object): boolean => allowed.includes((object as { project: string }).project) && asked(object)
-      : asked;
-  const scope = { project: all ? undefined : request.project, filter };
+  const several = wantsAllProjects(query) ? projects : undefined;
+  const filter = several
+    ? (object: object): boolean => several.includes((object as { project: string }).project) && asked(object)
+    : asked;
+  const scope = { project: wantsAllProjects(query) ? undefined : request.project, filter };
   switch (query['recursion'] ?? '0') {
     case '0':
     case '':
-      return sync(
-        await listInstanceUrls(services, query['filter'] || (all && allowed) ? scope : { project: scope.project }),
-      );
+      return sync(await listInstanceUrls(services, query['filter'] || several ? scope : { project: scope.project }));
     case '1':
       return sync(await listInstances(services, scope));
     case '2':

@@ -3,10 +3,11 @@ import { createNetwork } from '../../networks/create-network.ts';
 import { deleteNetwork } from '../../networks/delete-network.ts';
 import { explainTarget } from '../../networks/explain.ts';
 import { renameNetwork } from '../../networks/rename-network.ts';
-import { showLeases, showNetwork, showNetworks, showState, writablePart } from '../../networks/show-network.ts';
+import { showLeases, showNetworks, showState, writablePart } from '../../networks/show-network.ts';
 import { updateNetwork, type UpdateOptions } from '../../networks/update-network.ts';
 import type { Services } from '../../services.ts';
 import { assertEtag } from '../../etag.ts';
+import { networkFilter, refuseOwnNetworks, seenBy, visibleNetwork } from '../network-access.ts';
 import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 
 const config: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } };
@@ -31,10 +32,12 @@ export const networkRoutes: readonly Route[] = [
     method: 'GET',
     path: '/1.0/networks',
     access: 'project',
-    handle: async (services, { query }) => {
-      const networks = await showNetworks(services);
-      const whole = Number(query['recursion'] ?? 0) > 0;
-      return sync(whole ? networks : networks.map(({ name }) => urlOf(name)));
+    handle: async (services, request) => {
+      const all = await showNetworks(services);
+      const allowed = await networkFilter(services, request);
+      const networks = all.filter(allowed);
+      const whole = Number(request.query['recursion'] ?? 0) > 0;
+      return sync(whole ? networks.map(network => seenBy(request, network)) : networks.map(({ name }) => urlOf(name)));
     },
   },
   {
@@ -42,10 +45,12 @@ export const networkRoutes: readonly Route[] = [
     path: '/1.0/networks',
     access: 'admin',
     body: postSchema,
-    handle: async (services, { body, caller }) => {
-      const request = body as NetworksPost;
-      await createNetwork(services, { ...request, type: request.type || 'bridge' }, caller.requestor);
-      return created(urlOf(request.name));
+    handle: async (services, request) => {
+      const network = request.body as NetworksPost;
+      const type = network.type || 'bridge';
+      await refuseOwnNetworks(services, request, type);
+      await createNetwork(services, { ...network, type }, request.caller.requestor);
+      return created(urlOf(network.name));
     },
   },
   {
@@ -53,8 +58,8 @@ export const networkRoutes: readonly Route[] = [
     path: '/1.0/networks/:name',
     access: 'project',
     handle: async (services, request) => {
-      const network = await showNetwork(services, nameOf(request));
-      return sync(network, { ...(writablePart(network) as object), managed: network.managed });
+      const network = await visibleNetwork(services, request);
+      return sync(seenBy(request, network), { ...(writablePart(network) as object), managed: network.managed });
     },
   },
   { method: 'PUT', path: '/1.0/networks/:name', access: 'admin', body: putSchema, handle: update('replace') },
@@ -66,6 +71,7 @@ export const networkRoutes: readonly Route[] = [
     body: renameSchema,
     handle: async (services, request) => {
       const { name } = request.body as { readonly name: string };
+      await visibleNetwork(services, request);
       await renameNetwork(services, nameOf(request), name, request.caller.requestor);
       return created(urlOf(name));
     },
@@ -75,6 +81,7 @@ export const networkRoutes: readonly Route[] = [
     path: '/1.0/networks/:name',
     access: 'admin',
     handle: async (services, request) => {
+      await visibleNetwork(services, request);
       await deleteNetwork(services, nameOf(request), request.caller.requestor);
       return sync();
     },
@@ -83,13 +90,19 @@ export const networkRoutes: readonly Route[] = [
     method: 'GET',
     path: '/1.0/networks/:name/leases',
     access: 'project',
-    handle: async (services, request) => sync(await showLeases(services, nameOf(request))),
+    handle: async (services, request) => {
+      await visibleNetwork(services, request);
+      return sync(await showLeases(services, nameOf(request)));
+    },
   },
   {
     method: 'GET',
     path: '/1.0/networks/:name/state',
     access: 'project',
-    handle: async (services, request) => sync(await showState(services, nameOf(request))),
+    handle: async (services, request) => {
+      await visibleNetwork(services, request);
+      return sync(await showState(services, nameOf(request)));
+    },
   },
   {
     method: 'GET',
@@ -101,6 +114,7 @@ export const networkRoutes: readonly Route[] = [
 
 function update(mode: UpdateOptions['mode']): (services: Services, request: ApiRequest) => Promise<Reply> {
   return async (services, request) => {
+    await visibleNetwork(services, request);
     await updateNetwork(services, nameOf(request), request.body as NetworkPut, {
       mode,
       assertUnchanged: record => assertEtag(request.headers['if-match'], writablePart(record)),

@@ -1,13 +1,15 @@
 import { ApiError, invalid } from '#api/error.ts';
 import type { Operation } from '#api/operation.ts';
 import type { Services } from '../../services.ts';
+import { projectsOf } from '../request.ts';
 import { type ApiRequest, type Route, sync, type UpgradeRoute } from '../route.ts';
 
 export const operationRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/1.0/operations',
-    access: 'trusted',
+    access: 'project',
+    allProjects: true,
     handle: (services, request) =>
       sync(grouped(visible(services, request), Number(request.query['recursion'] ?? 0) > 0)),
   },
@@ -70,13 +72,14 @@ function operationOf({ operations }: Services, { params, caller }: ApiRequest): 
   return operations.get(id);
 }
 
-/** Operations of the request's project, and those of none; of all projects with ?all-projects=true. */
-function visible({ operations }: Services, { query, project, caller }: ApiRequest): readonly Operation[] {
-  const all = query['all-projects'] === 'true' || query['all-projects'] === '1';
+/** Operations of the request's project; of all projects with ?all-projects=true. Those of none are for administrators. */
+function visible({ operations }: Services, request: ApiRequest): readonly Operation[] {
+  const { caller } = request;
+  const projects = projectsOf(request);
   return operations.list().filter(({ id }) => {
     const owner = operations.projectOf(id);
-    if (caller.projects && !caller.projects.includes(owner)) return false;
-    return all || owner === '' || owner === project;
+    if (owner === '') return caller.admin;
+    return (projects?.includes(owner) ?? true) && (caller.projects?.includes(owner) ?? true);
   });
 }
 

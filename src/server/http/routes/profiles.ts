@@ -12,6 +12,7 @@ import {
 } from '#server/profiles/profiles.ts';
 import type { Services } from '#server/services.ts';
 import { assertEtag } from '../../etag.ts';
+import { ownerToChange, ownerToRead, visibleUsers } from '../project-access.ts';
 import { type ApiRequest, created, type Reply, type Route, sync } from '../route.ts';
 import { profilePut, profilesPost, renamePost } from './instance-schemas.ts';
 
@@ -25,21 +26,26 @@ export const profileRoutes: readonly Route[] = [
   { method: 'DELETE', path: '/1.0/profiles/:name', access: 'project', handle: remove },
 ];
 
-async function list(services: Services, { project, query }: ApiRequest): Promise<Reply> {
+async function list(services: Services, request: ApiRequest): Promise<Reply> {
+  const { query } = request;
+  const project = await ownerToRead(services, request, 'profiles');
   const profiles = await readProfiles(services, project);
-  if (query['recursion'] === '1' || query['recursion'] === '2') return sync(profiles);
+  if (query['recursion'] === '1' || query['recursion'] === '2')
+    return sync(profiles.map(profile => visibleUsers(request, profile)));
   return sync(profiles.map(profile => inProject(profilePath(profile.name), project)));
 }
 
-async function create(services: Services, { body, project, caller }: ApiRequest): Promise<Reply> {
-  const request = body as ProfilePut & { readonly name: string };
-  await createProfile(services, project, request, caller.requestor);
-  return created(inProject(profilePath(request.name), project));
+async function create(services: Services, request: ApiRequest): Promise<Reply> {
+  const profile = request.body as ProfilePut & { readonly name: string };
+  const project = await ownerToChange(services, request, 'profiles');
+  await createProfile(services, project, profile, request.caller.requestor);
+  return created(inProject(profilePath(profile.name), project));
 }
 
-async function read(services: Services, { params, project }: ApiRequest): Promise<Reply> {
-  const { record, view } = await readProfile(services, project, params['name'] ?? '');
-  return sync(view, writableProfile(record));
+async function read(services: Services, request: ApiRequest): Promise<Reply> {
+  const project = await ownerToRead(services, request, 'profiles');
+  const { record, view } = await readProfile(services, project, request.params['name'] ?? '');
+  return sync(visibleUsers(request, view), writableProfile(record));
 }
 
 async function change(services: Services, request: ApiRequest): Promise<Reply> {
@@ -47,18 +53,21 @@ async function change(services: Services, request: ApiRequest): Promise<Reply> {
   const check = (writable: unknown): void => assertEtag(request.headers['if-match'], writable);
   const merge = request.method === 'PATCH';
   const { requestor } = request.caller;
-  await changeProfile(services, request.project, request.params['name'] ?? '', { put, merge, check }, requestor);
+  const project = await ownerToChange(services, request, 'profiles');
+  await changeProfile(services, project, request.params['name'] ?? '', { put, merge, check }, requestor);
   return sync();
 }
 
-async function rename(services: Services, { body, params, project, caller }: ApiRequest): Promise<Reply> {
-  const { name: to } = body as { name: string };
+async function rename(services: Services, request: ApiRequest): Promise<Reply> {
+  const { name: to } = request.body as { name: string };
   if (to === '') throw invalid('name', 'is required');
-  await renameProfile(services, project, { from: params['name'] ?? '', to }, caller.requestor);
+  const project = await ownerToChange(services, request, 'profiles');
+  await renameProfile(services, project, { from: request.params['name'] ?? '', to }, request.caller.requestor);
   return created(inProject(profilePath(to), project));
 }
 
-async function remove(services: Services, { params, project, caller }: ApiRequest): Promise<Reply> {
-  await deleteProfile(services, project, params['name'] ?? '', caller.requestor);
+async function remove(services: Services, request: ApiRequest): Promise<Reply> {
+  const project = await ownerToChange(services, request, 'profiles');
+  await deleteProfile(services, project, request.params['name'] ?? '', request.caller.requestor);
   return sync();
 }

@@ -6,6 +6,7 @@ import { poolResources } from '../../pools/pool-resources.ts';
 import { updatePool } from '../../pools/update-pool.ts';
 import type { Services } from '../../services.ts';
 import { assertEtag } from '../../etag.ts';
+import { visibleUsers } from '../project-access.ts';
 import { type ApiRequest, created, type Reply, type Route, sync } from '../route.ts';
 
 const config = { type: 'object', additionalProperties: { type: 'string' } };
@@ -85,8 +86,8 @@ async function remove(services: Services, request: ApiRequest): Promise<Reply> {
 }
 
 /** Restricted clients do not see where a pool lies on the host. */
-function seenBy({ caller }: ApiRequest, pool: StoragePool): StoragePool {
-  return caller.admin ? pool : { ...pool, config: {} };
+function seenBy(request: ApiRequest, pool: StoragePool): StoragePool {
+  return visibleUsers(request, request.caller.admin ? pool : { ...pool, config: {} });
 }
 
 function writable({

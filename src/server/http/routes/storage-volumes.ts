@@ -28,9 +28,9 @@ const ofType = `${all}/:type`;
 const one = `${ofType}/:volume`;
 
 export const storageVolumeRoutes: readonly Route[] = [
-  { method: 'GET', path: all, access: 'project', handle: list },
+  { method: 'GET', path: all, access: 'project', allProjects: true, handle: list },
   { method: 'POST', path: all, access: 'project', body: volumesPost, upload: importVolumeBackup, handle: create },
-  { method: 'GET', path: ofType, access: 'project', handle: list },
+  { method: 'GET', path: ofType, access: 'project', allProjects: true, handle: list },
   { method: 'POST', path: ofType, access: 'project', body: volumesPost, upload: importVolumeBackup, handle: create },
   { method: 'GET', path: one, access: 'project', handle: read },
   { method: 'PUT', path: one, access: 'project', body: volumePut, handle: put },
