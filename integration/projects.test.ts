@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { useDaemon } from './harness/fixture.ts';
+import { freePort } from './harness/free-port.ts';
 
 const daemon = useDaemon({ storage: 'dir', network: true });
 
@@ -109,4 +110,68 @@ test('of many writers with one ETag exactly one wins', async () => {
   );
   expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, ...Array<number>(11).fill(412)]);
   await daemon.must('project', 'delete', 'tagged');
+});
+
+describe('limits and restrictions', () => {
+  const inProject = async (...args: readonly string[]): Promise<string> => {
+    const { status, stderr } = await daemon.lxc(['--quiet', '--project', 'lim', ...args]);
+    return status === 0 ? 'done' : stderr;
+  };
+
+  test('hold for creation, change, copy, restore and profiles alike', async () => {
+    await daemon.must('project', 'create', 'lim', '-c', 'limits.memory=1GiB', '-c', 'features.images=false');
+    await inProject('profile', 'device', 'add', 'default', 'root', 'disk', 'path=/', 'pool=default');
+    expect(await inProject('init', 'tiny', 'c1')).toContain('has no "limits.memory" config');
+    expect(await inProject('init', 'tiny', 'c1', '-c', 'limits.memory=600MiB')).toBe('done');
+    expect(await inProject('snapshot', 'c1', 'large')).toBe('done');
+    expect(await inProject('copy', 'c1', 'c2')).toContain('Reached maximum aggregate value "1GiB"');
+    expect(await inProject('config', 'set', 'c1', 'limits.memory', '2GiB')).toContain(
+      'Reached maximum aggregate value',
+    );
+    expect(await inProject('config', 'set', 'c1', 'limits.memory', '100MiB')).toBe('done');
+    expect((await daemon.lxc(['project', 'set', 'lim', 'limits.memory', '50MiB'])).stderr).toContain('is too low');
+    await daemon.must('project', 'set', 'lim', 'limits.memory', '200MiB');
+    expect(await inProject('restore', 'c1', 'large')).toContain('Reached maximum aggregate value');
+    await daemon.must('project', 'unset', 'lim', 'limits.memory');
+    await daemon.must('project', 'set', 'lim', 'restricted', 'true');
+    expect(await inProject('config', 'set', 'c1', 'security.nesting', 'true')).toContain('nesting is forbidden');
+    expect(await inProject('profile', 'set', 'default', 'security.privileged', 'true')).toContain('are forbidden');
+    expect(await inProject('snapshot', 'c1')).toContain("doesn't allow for snapshot creation");
+    expect(await inProject('export', 'c1', `${daemon.directory}/c1.tar.gz`)).toContain(
+      "doesn't allow for backup creation",
+    );
+  });
+
+  test('of two creations at once only as many pass as there is room for', async () => {
+    await daemon.must('project', 'set', 'lim', 'limits.instances', '3');
+    const made = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(name => inProject('init', 'tiny', name)));
+    expect(made.filter(answer => answer === 'done')).toHaveLength(2);
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'c1']) await daemon.cli(['--project', 'lim', 'delete', name]);
+  });
+});
+
+test('a restricted certificate sees its project and nothing of others', async () => {
+  const port = await freePort();
+  await daemon.must('config', 'set', 'core.https_address', `127.0.0.1:${String(port)}`);
+  await daemon.must('project', 'create', 'secret');
+  const issued = await daemon.must('config', 'trust', 'add', '--name', 'guest', '--restricted', '--projects', 'lim');
+  const env = { LXD_CONF: `${daemon.directory}/guest` };
+  const guest = async (...args: readonly string[]): Promise<string> => {
+    const { status, stdout, stderr } = await daemon.lxc(['--quiet', ...args], { env });
+    return status === 0 ? stdout : `refused: ${stderr}`;
+  };
+  await guest('remote', 'add', 'me', issued.trim().split('\n').pop() ?? '', '--project', 'lim');
+  await guest('remote', 'switch', 'me');
+  expect(await guest('project', 'list', '--format', 'csv')).toMatch(/^lim \(current\),[^\n]*\n$/);
+  expect(await guest('query', '/1.0/projects')).not.toContain('secret');
+  for (const project of ['secret', 'nothere', 'default']) {
+    expect(await guest('project', 'show', project)).toContain('not found');
+    expect(await guest('--project', project, 'profile', 'list')).toContain('Not authorized');
+  }
+  expect(await guest('project', 'set', 'lim', 'restricted', 'false')).toContain('Not authorized');
+  expect(await guest('query', '/1.0/events?type=logging')).toContain('refused');
+  expect(await guest('query', '/1.0/storage-pools/default')).not.toContain('/1.0/profiles/default"');
+  expect(await guest('query', '/1.0/operations?all-projects=true')).not.toContain('refused');
+  await daemon.must('project', 'delete', 'secret');
+  await daemon.must('project', 'delete', 'lim');
 });

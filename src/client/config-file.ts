@@ -59,9 +59,18 @@ export async function readConfig(file: string): Promise<ClientConfig> {
   const value = (await parseConfig(file, source)) as Partial<ClientConfig> | null;
   return {
     'default-remote': value?.['default-remote'] ?? localRemote,
-    remotes: { ...(value?.remotes ?? initialConfig.remotes), ...staticRemotes },
+    remotes: withStatic(value?.remotes ?? initialConfig.remotes),
     aliases: value?.aliases ?? {},
   };
+}
+
+/** The static remotes are what they are, but their current project is the user's. */
+function withStatic(remotes: ClientConfig['remotes']): ClientConfig['remotes'] {
+  const kept = Object.entries(staticRemotes).map(([name, remote]) => {
+    const project = remotes[name]?.project;
+    return [name, project === undefined ? remote : { ...remote, project }] as const;
+  });
+  return { ...remotes, ...Object.fromEntries(kept) };
 }
 
 async function parseConfig(file: string, source: string): Promise<unknown> {

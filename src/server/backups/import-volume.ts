@@ -16,6 +16,7 @@ import {
   tell,
   type VolumeServices,
 } from '../volumes/volume.ts';
+import { checkProject } from '../projects/check-project.ts';
 import { restoreArchive } from './read-archive.ts';
 import { readIndex } from './read-index.ts';
 
@@ -43,16 +44,18 @@ export async function beginVolumeImport(
   services.pools.get(at.pool);
   const lock = await holdVolume(services, at, 'import');
   try {
-    const { id } = await services.database.write(tx =>
-      insertVolume(tx, {
+    const { id } = await services.database.write(async tx => {
+      const inserted = await insertVolume(tx, {
         ...at,
         type: 'custom',
         description: volume.description,
         createdAt: new Date().toISOString(),
         ready: false,
         config,
-      }),
-    );
+      });
+      await checkProject(tx, at.project);
+      return inserted;
+    });
     await faultPoint('volume-import.after-row');
     return {
       at,

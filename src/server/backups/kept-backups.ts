@@ -21,6 +21,7 @@ import { loadConfig, projectConfig } from '../database/config-rows.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import type { Compression } from '../images/compression.ts';
 import type { ActionContext } from '../instances/instance-services.ts';
+import { checkBackupAllowed } from '../projects/check-project.ts';
 import type { Services } from '../services.ts';
 import { checkBackupName, freeBackupName } from './backup-names.ts';
 import { backupCompression } from './compression.ts';
@@ -60,6 +61,7 @@ export async function planKept(
   request: BackupWish,
 ): Promise<{ readonly name: string; readonly compression: Compression }> {
   const { names, algorithm } = await services.database.read(async reader => {
+    await checkBackupAllowed(reader, owner.project);
     const project = await reader.get<{ id: number }>('SELECT id FROM projects WHERE name = ?', [owner.project]);
     const config = project ? await loadConfig(reader, projectConfig, project.id) : {};
     const names = (await listBackupRows(reader, owner.table, owner.id)).map(backup => backup.name);
@@ -84,16 +86,17 @@ export async function createKept(
   const { name, only } = request;
   const { table } = owner;
   await using revert = new Revert(services.log);
-  const id = await services.database.write(tx =>
-    insertBackup(tx, table, {
+  const id = await services.database.write(async tx => {
+    await checkBackupAllowed(tx, owner.project);
+    return await insertBackup(tx, table, {
       ownerId: owner.id,
       name,
       createdAt: new Date().toISOString(),
       expiresAt: parseExpiry(request.expires_at),
       only,
       optimized: request.optimized_storage === true,
-    }),
-  );
+    });
+  });
   revert.add('inserting the row', () => services.database.write(tx => deleteBackupRow(tx, table, id)));
   await faultPoint('backup.after-row');
   const half = await temporaryFile(services.paths);

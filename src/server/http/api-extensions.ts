@@ -107,6 +107,13 @@ export const apiExtensions: readonly string[] = [
   // projects
   'projects',
   'project_usage',
+  'projects_limits',
+  'projects_limits_disk',
+  'projects_limits_instances',
+  'projects_networks_restricted_access',
+  'projects_restrictions',
+  'projects_restricted_backups_and_snapshots',
+  'projects_restricted_intercept',
   // images and profiles
   'image_create_aliases',
   'image_compression_algorithm',

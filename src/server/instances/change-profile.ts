@@ -8,6 +8,7 @@ import { getInstance, type InstanceRecord } from '#server/database/instances.ts'
 import { getProfile, insertProfile, profileUsers, saveProfile } from '#server/database/profiles.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { changedProfile, checkProfileName, profilePath, writableProfile } from '../profiles/profiles.ts';
+import { checkProject } from '../projects/check-project.ts';
 import { checkInstance, checkProfile, expandInstance } from './check-instance.ts';
 import type { Expanded } from '../profiles/expand-config.ts';
 import type { InstanceServices } from './instance-services.ts';
@@ -30,6 +31,7 @@ export async function createProfile(
   await services.database.write(async tx => {
     await checkProfile(tx, { project, description, config, devices });
     await insertProfile(tx, { project, name, description, config, devices });
+    await checkProject(tx, project);
   });
   emitLifecycle(services.events, 'profile-created', profilePath(name), { project, ...(requestor && { requestor }) });
 }
@@ -79,6 +81,7 @@ async function storeProfile(
   }
   await checkProfile(tx, { project, ...after });
   await saveProfile(tx, record.id, after);
+  await checkProject(tx, project);
   for (const user of users) {
     const now = await checkInstance(tx, user.record);
     if (now.pool !== user.record.pool)

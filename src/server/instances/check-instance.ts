@@ -9,6 +9,7 @@ import { volumeProject } from '#server/database/volume-users.ts';
 import type { DeviceFacts } from '../devices/device.ts';
 import { checkDevices, checkExpandedDevices } from '../devices/devices.ts';
 import { checkConfig } from './config-keys.ts';
+import { checkProject } from '../projects/check-project.ts';
 import { expand, type Expanded, rootDevice } from '../profiles/expand-config.ts';
 import { nvidiaProblem } from './nvidia.ts';
 import { syscallProblem } from './syscall-keys.ts';
@@ -50,6 +51,7 @@ export async function checkInstance(reader: Reader, local: Local): Promise<Check
     const message = `Instance "${local.name}" has no root disk: add a disk device with path "/" and a pool, for example to profile "default"`;
     throw new ApiError('invalid-argument', message);
   }
+  await checkProject(reader, local.project, { name: local.name, ...expanded });
   return { ...expanded, pool: root[1]['pool'] ?? '', rootSize: root[1]['size'] };
 }
 

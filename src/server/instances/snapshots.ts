@@ -21,6 +21,7 @@ import {
 } from '#server/database/snapshots.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { containerId } from '../paths.ts';
+import { checkSnapshotAllowed } from '../projects/check-project.ts';
 import { expandInstance } from './check-instance.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { rootPool, rootVolume } from './root-volume.ts';
@@ -65,6 +66,7 @@ export async function createSnapshotHeld(
   const { record, name, id } = await services.database.write(async tx => {
     const record = await getInstance(tx, project, instance);
     assertAllowed(instance, record.ready, services.runtime.status(containerId(project, instance)), 'snapshot');
+    await checkSnapshotAllowed(tx, project);
     const { config } = await expandInstance(tx, record);
     const name =
       request.name || nextSnapshotName(config['snapshots.pattern'] ?? '', await listSnapshotNames(tx, record.id), now);

@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws';
 import { defaultProject } from '#api/common.ts';
 import { ApiError, notFound } from '#api/error.ts';
 import { isFinal, statusCodes, type Operation, type OperationStatus } from '#api/operation.ts';
+import type { Requestor } from '#api/event.ts';
 import type { Log } from '#base/log.ts';
 import { timestamp } from '#base/time.ts';
 import type { EventBus } from '../events/event-bus.ts';
@@ -55,6 +56,10 @@ export class LocalOperations implements Operations {
 
   projectOf(id: string): string {
     return this.#entry(id).request.project;
+  }
+
+  requestorOf(id: string): Requestor | undefined {
+    return this.#entry(id).request.requestor;
   }
 
   list(): readonly Operation[] {

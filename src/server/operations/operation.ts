@@ -38,6 +38,8 @@ export interface Operations {
   get(id: string): Operation;
   /** Project that an operation belongs to; throws "not-found". */
   projectOf(id: string): string;
+  /** Who began an operation; undefined = the daemon. Throws "not-found". */
+  requestorOf(id: string): Requestor | undefined;
   list(): readonly Operation[];
   /** Resolves with the final operation, or with the current one after `timeoutMs`. */
   wait(id: string, timeoutMs: number | undefined, signal?: AbortSignal): Promise<Operation>;

@@ -16,6 +16,7 @@ import {
 } from '../database/projects.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import type { Services } from '../services.ts';
+import { checkTightened } from './check-project.ts';
 import { checkProjectConfig, projectKeys, withNewFeatures, withoutEmpty } from './config-keys.ts';
 import { checkProjectName } from './project-name.ts';
 
@@ -58,6 +59,7 @@ export async function updateProject(
     checkFeatures(project, next.config);
     await saveProject(tx, project.id, next);
     await followProfilesFeature(tx, project, next.config);
+    await checkTightened(tx, name, project.config);
   });
   emitLifecycle(services.events, 'project-updated', projectPath(name), { requestor });
 }

@@ -12,6 +12,7 @@ import {
   type VolumeRecord,
 } from '../database/storage-volumes.ts';
 import { insertVolumeSnapshot, listVolumeSnapshots, type VolumeSnapshotRecord } from '../database/volume-snapshots.ts';
+import { checkProject } from '../projects/check-project.ts';
 import {
   type ActionContext,
   checkDescription,
@@ -62,6 +63,7 @@ export async function createVolume(
   const { id, config, origin } = await services.database.write(async tx => {
     const { row, origin } = await planned(tx, request);
     const { id } = await insertVolume(tx, row);
+    await checkProject(tx, row.project);
     return { id, config: row.config, origin };
   });
   revert.add('inserting the row', () => services.database.write(tx => deleteVolumeRow(tx, id)));

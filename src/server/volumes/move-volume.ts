@@ -13,6 +13,7 @@ import {
 import { insertVolumeSnapshot, listVolumeSnapshots } from '../database/volume-snapshots.ts';
 import { renameVolumeInDevices } from '../database/volume-users.ts';
 import { getPool } from '../database/storage-pools.ts';
+import { checkProject } from '../projects/check-project.ts';
 import {
   type ActionContext,
   assertNotRunning,
@@ -99,6 +100,8 @@ export async function moveVolume(
     await getPool(tx, target.pool);
     const snapshots = (await listVolumeSnapshots(tx, record.id)).filter(({ ready }) => ready);
     const { id } = await insertVolume(tx, { ...record, ...target, ready: false });
+    // inside one project the volume is there twice only until the source is gone
+    if (at.project !== target.project) await checkProject(tx, target.project);
     return { record, snapshots, id };
   });
   revert.add('inserting the row', () => services.database.write(tx => deleteVolumeRow(tx, id)));

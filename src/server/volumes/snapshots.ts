@@ -15,6 +15,7 @@ import {
   updateVolumeSnapshot,
   type VolumeSnapshotRecord,
 } from '../database/volume-snapshots.ts';
+import { checkSnapshotAllowed } from '../projects/check-project.ts';
 import {
   type ActionContext,
   checkDescription,
@@ -49,6 +50,7 @@ export async function createVolumeSnapshot(
   await using revert = new Revert(services.log);
   const { id, name } = await services.database.write(async tx => {
     const record = await readyVolume(tx, at);
+    await checkSnapshotAllowed(tx, at.project);
     const name = request.name || (await nextName(tx, record, now));
     checkSnapshotName(name);
     const id = await insertVolumeSnapshot(tx, {

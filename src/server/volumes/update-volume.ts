@@ -3,6 +3,7 @@ import { ApiError } from '#api/error.ts';
 import { Revert } from '#base/revert.ts';
 import { getVolume, updateVolume, type VolumeAt, type VolumeRecord } from '../database/storage-volumes.ts';
 import { getVolumeSnapshot } from '../database/volume-snapshots.ts';
+import { checkProject } from '../projects/check-project.ts';
 import {
   type ActionContext,
   assertNotRunning,
@@ -38,6 +39,7 @@ export async function changeVolume(
     if (isShifted(config) !== isShifted(before.config) || isUnmapped(config) !== isUnmapped(before.config))
       await assertNotRunning(services, tx, at, 'change the ids of');
     await updateVolume(tx, before.id, { description: asked.description, config });
+    await checkProject(tx, at.project);
     return { before, config };
   });
   revert.add('storing the change', () => services.database.write(tx => updateVolume(tx, before.id, before)));

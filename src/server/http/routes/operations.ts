@@ -2,7 +2,7 @@ import { ApiError, invalid } from '#api/error.ts';
 import type { Operation } from '#api/operation.ts';
 import type { Services } from '../../services.ts';
 import { projectsOf } from '../request.ts';
-import { type ApiRequest, type Route, sync, type UpgradeRoute } from '../route.ts';
+import { type ApiRequest, type Caller, type Route, sync, type UpgradeRoute } from '../route.ts';
 
 export const operationRoutes: readonly Route[] = [
   {
@@ -53,6 +53,7 @@ export const operationUpgrades: readonly UpgradeRoute[] = [
       const secret = request.query['secret'] ?? '';
       if (secret === '') throw new ApiError('permission-denied', 'The query needs the secret of a websocket');
       operations.checkSecret(id, secret);
+      refuseStranger(operations, id, request.caller);
       const socket = await upgrade.websocket();
       try {
         operations.connect(id, secret, socket);
@@ -62,6 +63,17 @@ export const operationUpgrades: readonly UpgradeRoute[] = [
     },
   },
 ];
+
+/**
+ * A session inside an instance belongs to the client that began it: a secret that another client has seen is no key to
+ * it. Secrets of migration are for other servers.
+ */
+function refuseStranger(operations: Services['operations'], id: string, { admin, requestor }: Caller): void {
+  const maker = operations.requestorOf(id);
+  const isSession = operations.get(id).metadata?.['fds'] !== undefined;
+  if (!isSession || admin || !maker || maker.username === requestor.username) return;
+  throw new ApiError('permission-denied', `Operation "${id}" belongs to another client`);
+}
 
 /** The operation of the path; strangers and other projects' clients learn nothing about it. */
 function operationOf({ operations }: Services, { params, caller }: ApiRequest): Operation {
