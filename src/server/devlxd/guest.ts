@@ -6,7 +6,7 @@ import { kernel } from '#native/kernel.ts';
 import { findInstance } from '#server/database/instances.ts';
 import { expandInstance } from '../instances/check-instance.ts';
 import { instanceKeys } from '../instances/config-keys.ts';
-import type { Expanded } from '../instances/expand-config.ts';
+import type { Expanded } from '../profiles/expand-config.ts';
 import { splitContainerId } from '../instances/follow-containers.ts';
 import type { Services } from '../services.ts';
 

@@ -2,7 +2,7 @@ import type { DevicesMap } from '#api/common.ts';
 import type { Reader } from '#server/database/database.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import { expandInstance } from './check-instance.ts';
-import { rootDevice } from './expand-config.ts';
+import { rootDevice } from '../profiles/expand-config.ts';
 
 /** Own devices with the root disk in a pool: its own, or one that stands in for that of a profile. */
 export async function devicesInPool(

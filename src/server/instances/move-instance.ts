@@ -16,7 +16,7 @@ import { emitLifecycle } from '#server/events/event-bus.ts';
 import { containerId } from '../paths.ts';
 import { checkInstance } from './check-instance.ts';
 import { devicesInPool } from './devices-in-pool.ts';
-import { rootDevice } from './expand-config.ts';
+import { rootDevice } from '../profiles/expand-config.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { limitRoot, linkRoot, rootPool, rootVolume, unlinkRoot } from './root-volume.ts';
 import { assertAllowed, holdInstance } from './status.ts';
