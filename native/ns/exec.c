@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "label.h"
 #include "system.h"
 
 extern char **environ;
@@ -92,6 +93,7 @@ static int become_user(uid_t uid, gid_t gid) {
 static void __attribute__((noreturn)) run_command(const struct exec_request *exec, struct report report) {
     for (uint32_t i = 0; i < exec->cgroup_count; i++)
         if (write(entry.cgroups[i], "0", 1) != 1) fail(&report, "join the cgroups");
+    if (apply_label_at_exec() < 0) fail(&report, "take over the AppArmor profile");
     if (setsid() < 0) fail(&report, "start a session");
     if (keep_stdio(exec, report.pipe) < 0) fail(&report, "pass standard input and output");
     report.pipe = 3;
@@ -121,6 +123,7 @@ void enter_and_exec(const struct exec_request *exec, const struct report *report
         if (entry.cgroups[i] < 0) fail(report, "open the cgroups");
     }
     if (*exec->seccomp_filter && read_filter(exec->seccomp_filter) < 0) fail(report, "read the seccomp filter");
+    if (read_label(&exec->target) < 0) fail(report, "read the AppArmor profile");
     if (adopt_limits(&exec->target) < 0) fail(report, "take over resource limits");
     int all = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     if (setns(pidfd, target_namespaces(&exec->target, all)) < 0) fail(report, "enter the container");

@@ -72,6 +72,10 @@ export class StatePaths {
   get seccomp(): string {
     return path.join(this.root, 'security', 'seccomp');
   }
+  /** AppArmor profiles */
+  get apparmor(): string {
+    return path.join(this.root, 'security', 'apparmor');
+  }
   /** links to the instance folders: NAME or PROJECT_NAME */
   container(containerId: string): string {
     return path.join(this.root, 'containers', containerId);

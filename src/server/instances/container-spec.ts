@@ -42,6 +42,7 @@ export function containerSpec(parts: Parts): ContainerSpec {
     environment: withPrefix(config, 'environment.'),
     limits,
     nesting: effectiveBoolean(instanceKeys, config, 'security.nesting'),
+    ...(config['raw.apparmor'] && { rawApparmor: config['raw.apparmor'] }),
     ...(seccomp !== undefined && { seccompPolicy: seccomp }),
     rawConfig: rawConfig(
       config,

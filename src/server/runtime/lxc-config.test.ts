@@ -6,6 +6,7 @@ const context: ConfigContext = {
   brand: 'lxd-like',
   logFile: '/state/logs/web/lxc.log',
   consoleFile: '/state/logs/web/console.log',
+  apparmorProfile: 'unconfined',
   seccompPolicy: '/state/security/seccomp/containers',
   postStopHook: ['/opt/my programs/ctr-ns', 'hook', '/state/run/web'],
   unifiedCgroups: false,

@@ -10,6 +10,8 @@ export interface ConfigContext {
   readonly logFile: string;
   readonly consoleFile: string;
   readonly seccompPolicy: string;
+  /** name of a loaded profile, or "unconfined" */
+  readonly apparmorProfile: string;
   /** words of the command that liblxc runs when all of the container is gone */
   readonly postStopHook: readonly string[];
   /** all controllers are in the v2 hierarchy */
@@ -50,7 +52,7 @@ export function renderConfig(spec: ContainerSpec, context: ConfigContext): strin
   set('lxc.tty.max', 0);
   set('lxc.uts.name', spec.hostName);
   set('lxc.arch', spec.architecture);
-  set('lxc.apparmor.profile', 'unconfined');
+  set('lxc.apparmor.profile', context.apparmorProfile);
   set('lxc.seccomp.profile', context.seccompPolicy);
   if (spec.idmap) {
     for (const kind of ['uid', 'gid'] as const) {

@@ -7,6 +7,7 @@ import { installedPath } from '#base/install-root.ts';
 import type { Log } from '#base/log.ts';
 import { kernel, type Kernel } from '#native/kernel.ts';
 import type { StatePaths } from '../paths.ts';
+import { ApparmorProfiles } from './apparmor.ts';
 import { brandOf } from './brand.ts';
 import { Cgroups } from './cgroups.ts';
 import { openConsole } from './console-session.ts';
@@ -65,6 +66,7 @@ export class LxcRuntime implements Runtime {
   readonly #starting = new Set<string>();
   readonly #listeners: ((event: StoppedEvent) => void)[] = [];
   readonly #files: FileServers;
+  readonly #apparmor: ApparmorProfiles;
   #seccomp: Promise<SeccompFiles> | undefined;
   #namespaces: Promise<NamespaceServer> | undefined;
 
@@ -73,6 +75,7 @@ export class LxcRuntime implements Runtime {
     this.#log = options.log;
     this.#files = new FileServers(options.log);
     this.#brand = brandOf(options.paths.root);
+    this.#apparmor = new ApparmorProfiles(options.paths.apparmor, this.#brand);
   }
 
   async adopt(): Promise<readonly string[]> {
@@ -301,6 +304,7 @@ export class LxcRuntime implements Runtime {
       logFile: logs.runtime,
       consoleFile: logs.console,
       seccompPolicy: (await ownPolicyFile(this.#paths.seccomp, id, spec.seccompPolicy)) ?? seccomp.policy,
+      apparmorProfile: await this.#apparmor.load(spec),
       postStopHook: [installedPath('native/build/ctr-ns'), 'hook', run],
       unifiedCgroups: this.#cgroups.unified,
       limits: startValues(spec.limits, this.#cgroups),
@@ -368,6 +372,7 @@ export class LxcRuntime implements Runtime {
   /** Removes what is left of a container that ended or never started: processes, cgroups, the run folder. */
   async #clear(id: string): Promise<void> {
     await clearCgroups(this.#cgroups, this.#brand, id);
+    await this.#apparmor.unload(id);
     await rm(this.#paths.run(id), { recursive: true, force: true });
   }
 

@@ -78,6 +78,8 @@ export interface ContainerSpec {
   readonly nesting: boolean;
   /** what it may call, in liblxc's form; absent = as usual */
   readonly seccompPolicy?: string;
+  /** lines of raw.apparmor */
+  readonly rawApparmor?: string;
   /** lines of raw.lxc, already checked */
   readonly rawConfig: string;
 }
