@@ -20,7 +20,10 @@ beforeAll(async () => {
   execFileSync('sh', ['-c', 'echo two > a; ln -s /etc away'], { cwd: folder('data') });
 });
 
-afterAll(() => rmSync(work, { recursive: true }));
+afterAll(async () => {
+  await daemon.must('storage', 'volume', 'delete', 'default', 'data');
+  rmSync(work, { recursive: true });
+});
 
 function listing(of: string): string {
   const format = '%P %y %m %U %G %n %l\n';
