@@ -112,6 +112,10 @@ test('two instances may not have one address: a copy says so when it is started'
   expect((await daemon.lxc(['config', 'device', 'set', 'c2', 'eth0', `ipv4.address=${subnet}.51`])).status).toBe(0);
   const taken = await daemon.lxc(['config', 'device', 'set', 'c2', 'eth0', `ipv4.address=${subnet}.50`]);
   expect(taken.stderr).toContain('already defined on another NIC, device "eth0" of instance "c1"');
+  const made = { name: 'c3', source: { type: 'none' }, devices };
+  expect((await daemon.request('POST', '/1.0/instances', made)).json?.error).toContain(
+    'already defined on another NIC',
+  );
   await lxc('start', 'c1', 'c2');
   const leases = async (): Promise<readonly { hostname: string; address: string; type: string }[]> =>
     (await daemon.request('GET', `/1.0/networks/${daemon.bridge}/leases`)).json?.metadata;
@@ -119,4 +123,19 @@ test('two instances may not have one address: a copy says so when it is started'
   expect(await leases()).toContainEqual(
     expect.objectContaining({ hostname: 'c1', address: `${subnet}.50`, type: 'static' }),
   );
+});
+
+test('a network whose interface is gone is unavailable, with a warning, and comes back', async () => {
+  execFileSync('ip', ['link', 'add', `${uplink}x`, 'type', 'bridge']);
+  await lxc('network', 'create', 'm2', '--type=macvlan', `parent=${uplink}x`);
+  await daemon.terminate();
+  execFileSync('ip', ['link', 'delete', `${uplink}x`]);
+  await daemon.start();
+  expect((await daemon.request('GET', '/1.0/networks/m2')).json?.metadata.status).toBe('Unavailable');
+  const { json } = await daemon.request('GET', '/1.0/warnings?recursion=1');
+  expect(json?.metadata).toContainEqual(
+    expect.objectContaining({ type: 'Network unavailable', entity_url: '/1.0/networks/m2', severity: 'high' }),
+  );
+  expect((await daemon.cli(['network', 'explain', 'm2'])).stdout).toContain(`"${uplink}x" not found`);
+  await lxc('network', 'delete', 'm2');
 });

@@ -17,7 +17,7 @@ import { deleteExpiredSnapshots } from './instances/snapshots.ts';
 import { buildNetworks } from './networks/build-networks.ts';
 import { startNetworks } from './networks/start-networks.ts';
 import { stopNetworks } from './networks/stop-networks.ts';
-import { tendFirewall } from './networks/tend-firewall.ts';
+import { tendNetworks } from './networks/tend-networks.ts';
 import { MountedPools } from './pools/mounted-pools.ts';
 import { recoverPools } from './pools/recover-pools.ts';
 import { recoverVolumes } from './volumes/recover-volumes.ts';
@@ -61,7 +61,7 @@ export const equipment: Equipment = {
   ],
   minuteSteps: [
     { what: 'putting back filters of NICs', run: healFilters },
-    { what: 'looking after firewalls of others', run: services => tendFirewall(services) },
+    { what: 'looking after networks', run: services => tendNetworks(services) },
     {
       what: 'deleting expired snapshots',
       run: async services => {

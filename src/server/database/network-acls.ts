@@ -19,7 +19,7 @@ interface Row {
 const columns = 'id, name, description, ingress, egress';
 
 export async function listAcls(reader: Reader): Promise<readonly NetworkAclRecord[]> {
-  const rows = await reader.all<Row>(`SELECT ${columns} FROM networks_acls ORDER BY name`);
+  const rows = await reader.all<Row>(`SELECT ${columns} FROM networks_acls ORDER BY id`);
   const configs = rows.length > 0 ? await loadConfigs(reader, networkAclConfig) : new Map<number, ConfigMap>();
   return rows.map(row => recordOf(row, configs.get(row.id) ?? {}));
 }

@@ -17,7 +17,7 @@ export interface ZoneRecordRow extends NetworkZoneRecord {
 
 export async function listZones(reader: Reader): Promise<readonly ZoneRow[]> {
   const rows = await reader.all<Omit<ZoneRow, 'config'>>(
-    'SELECT id, name, description FROM networks_zones ORDER BY name',
+    'SELECT id, name, description FROM networks_zones ORDER BY id',
   );
   const configs = rows.length > 0 ? await loadConfigs(reader, networkZoneConfig) : new Map<number, ConfigMap>();
   return rows.map(row => ({ ...row, config: configs.get(row.id) ?? {} }));

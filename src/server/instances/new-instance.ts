@@ -10,6 +10,7 @@ import type { Volume } from '#storage/driver.ts';
 import type { Pool } from '#storage/pool.ts';
 import { checkAddedDevices, missingVolatile } from '../devices/devices.ts';
 import { type ImageRecord, resolveImage } from '../images/resolve-image.ts';
+import { checkFreeAddresses } from './check-addresses.ts';
 import { checkInstance, type CheckedInstance } from './check-instance.ts';
 import { idmapOf, idmapVolatile } from './idmap.ts';
 import { randomName } from './random-name.ts';
@@ -73,6 +74,8 @@ export async function planInstance(reader: Reader, project: string, request: Ins
   };
   const checked = await checkInstance(reader, local);
   checkAddedDevices(checked.devices);
+  // a copy may be made, and changed before it starts
+  if (origin.kind === 'image' || origin.kind === 'none') await checkFreeAddresses(reader, local, checked.devices);
   const now = new Date().toISOString();
   const moved = origin.kind === 'received' ? movedVolatile(request.config ?? {}) : {};
   const config = { ...local.config, ...(await newVolatile(reader, checked)), ...moved };

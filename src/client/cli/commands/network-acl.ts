@@ -26,7 +26,9 @@ export const aclCommands: readonly CommandSpec[] = [
       const acls = await client.networkAcls.list();
       await printList(session, options.format as Format, acls, () => ({
         header: ['NAME', 'DESCRIPTION', 'USED BY'],
-        rows: acls.map(acl => [acl.name, acl.description, String(acl.used_by.length)]),
+        rows: acls
+          .map(acl => [acl.name, acl.description, String(acl.used_by.length)])
+          .sort(([a = ''], [b = '']) => (a < b ? -1 : 1)),
       }));
     },
   }),

@@ -19,7 +19,9 @@ export const zoneCommands: readonly CommandSpec[] = [
       const zones = await client.networkZones.list();
       await printList(session, options.format as Format, zones, () => ({
         header: ['NAME', 'DESCRIPTION', 'USED BY'],
-        rows: zones.map(zone => [zone.name, zone.description, String(zone.used_by.length)]),
+        rows: zones
+          .map(zone => [zone.name, zone.description, String(zone.used_by.length)])
+          .sort(([a = ''], [b = '']) => (a < b ? -1 : 1)),
       }));
     },
   }),
