@@ -9,6 +9,7 @@
 #include "cage.h"
 #include "files.h"
 #include "hook.h"
+#include "proxy.h"
 #include "self-copy.h"
 #include "serve.h"
 #include "system.h"
@@ -19,11 +20,12 @@ static const char usage[] =
     "       ctr-ns files FD stopped ROOTFS [HOST_BASE SIZE [host-ids]]\n"
     "       ctr-ns hook RUN_DIRECTORY\n"
     "       ctr-ns cage ro|rw[+btrfs] TREE HOST_BASE SIZE PROGRAM [ARGUMENT...]\n"
-    "       ctr-ns relay\n";
+    "       ctr-ns relay\n"
+    "       ctr-ns proxy FD PID START_TIME host|instance UID GID 0|1 UID GID MODE LISTEN CONNECT...\n";
 
-/// Prepares a long-lived process: it ends with the daemon, runs from a sealed copy and holds 0 to 2 and `socket` only.
+/// Prepares a long-lived process: it runs from a sealed copy and holds 0 to 2 and `socket` only.
 static int settle(int socket, char **arguments) {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || run_from_sealed_copy(arguments) < 0) return -1;
+    if (run_from_sealed_copy(arguments) < 0) return -1;
     // Keeps processes of a guest, which share this memory until they execute, from being traced or read there.
     if (prctl(PR_SET_DUMPABLE, 0) < 0) return -1;
     if (socket < 3 || fcntl(socket, F_SETFD, FD_CLOEXEC) < 0) return -1;
@@ -37,14 +39,17 @@ int main(int count, char **arguments) {
     if (count >= 2 && strcmp(arguments[1], "relay") == 0) return relay();
     bool serves = count == 3 && strcmp(arguments[1], "serve") == 0;
     bool has_files = count >= 5 && strcmp(arguments[1], "files") == 0;
-    if (!serves && !has_files) {
+    bool forwards = count >= 3 && strcmp(arguments[1], "proxy") == 0;
+    if (!serves && !has_files && !forwards) {
         fputs(usage, stderr);
         return 2;
     }
     int socket = atoi(arguments[2]);
-    if (settle(socket, arguments) < 0) {
+    // A proxy outlives the daemon; the others end with it.
+    if ((!forwards && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) || settle(socket, arguments) < 0) {
         perror("ctr-ns");
         return 1;
     }
+    if (forwards) return proxy(count - 2, arguments + 2);
     return serves ? serve(socket) : serve_files(socket, count - 3, arguments + 3);
 }

@@ -14,7 +14,9 @@ export interface DeviceFacts {
 
 /** A device of one instance that is about to be used. */
 export interface DeviceContext {
-  readonly services: Pick<Services, 'database' | 'networks' | 'pools' | 'log'>;
+  readonly services: Pick<Services, 'database' | 'networks' | 'pools' | 'log'> & {
+    readonly runtime: Pick<Services['runtime'], 'proxies'>;
+  };
   /** containerId of the instance, e.g. "c1" */
   readonly instance: string;
   /** project of the instance */

@@ -9,10 +9,11 @@ import { disk } from './disk.ts';
 import { gpu } from './gpu.ts';
 import { nicBridged } from './nic-bridged.ts';
 import { none } from './none.ts';
+import { proxy, translationProblem } from './proxy.ts';
 import { unixBlock, unixChar } from './unix-device.ts';
 import { unixHotplug, usb } from './usb.ts';
 
-const all = [disk, gpu, infiniband, nicBridged, none, tpm, unixBlock, unixChar, unixHotplug, usb];
+const all = [disk, gpu, infiniband, nicBridged, none, proxy, tpm, unixBlock, unixChar, unixHotplug, usb];
 const types: ReadonlyMap<string, DeviceType> = new Map(all.map(type => [type.type, type]));
 
 /** The type of a device; throws "invalid-argument" when there is none of that name. */
@@ -53,6 +54,9 @@ export function checkExpandedDevices(devices: DevicesMap, facts: DeviceFacts): v
       throw new ApiError('invalid-argument', `Device "${name}" takes the same place as device "${other}": ${place}`);
     if (place !== undefined) places.set(place, name);
   }
+  const problem = translationProblem(devices);
+  if (problem)
+    throw new ApiError('invalid-argument', `Device "${problem.device}": key "${problem.key ?? ''}" ${problem.reason}`);
 }
 
 /** Throws "invalid-argument" when one of these devices, new to an instance, names what this host lacks. */

@@ -31,6 +31,7 @@ import { readSeccomp, startContainer } from './lxc-helper.ts';
 import { NamespaceServer } from './namespace-server.ts';
 import { linksOf, plugNic } from './container-nics.ts';
 import { removePlaceholder } from './placeholder.ts';
+import { ProxyProcesses } from './proxy-processes.ts';
 import { RunningContainer } from './running-container.ts';
 import type {
   ConsoleSession,
@@ -50,6 +51,7 @@ import type {
 } from './runtime.ts';
 import { ensureSeccompFiles, ownPolicyFile, type SeccompFiles } from './seccomp-policy.ts';
 import { clearStaged, stageMounts } from './staged-mounts.ts';
+import { StopNotices } from './stop-notices.ts';
 
 /** Milliseconds until a container that does not go by itself is helped. */
 const killDeadlineMs = 30_000;
@@ -64,9 +66,10 @@ export class LxcRuntime implements Runtime {
   readonly #brand: string;
   readonly #running = new Map<string, RunningContainer>();
   readonly #starting = new Set<string>();
-  readonly #listeners: ((event: StoppedEvent) => void)[] = [];
+  readonly #notices: StopNotices;
   readonly #files: FileServers;
   readonly #apparmor: ApparmorProfiles;
+  readonly proxies: ProxyProcesses;
   #seccomp: Promise<SeccompFiles> | undefined;
   #namespaces: Promise<NamespaceServer> | undefined;
 
@@ -74,6 +77,8 @@ export class LxcRuntime implements Runtime {
     this.#paths = options.paths;
     this.#log = options.log;
     this.#files = new FileServers(options.log);
+    this.#notices = new StopNotices(options.log);
+    this.proxies = new ProxyProcesses(options.paths, id => this.#get(id).record);
     this.#brand = brandOf(options.paths.root);
     this.#apparmor = new ApparmorProfiles(options.paths.apparmor, this.#brand);
   }
@@ -243,7 +248,7 @@ export class LxcRuntime implements Runtime {
   }
 
   onStopped(listener: (event: StoppedEvent) => void): void {
-    this.#listeners.push(listener);
+    this.#notices.add(listener);
   }
 
   async close(): Promise<void> {
@@ -335,17 +340,7 @@ export class LxcRuntime implements Runtime {
     container.close();
     await this.#files.release(id);
     this.#running.delete(id);
-    this.#tell({ id, reboot });
-  }
-
-  #tell(event: StoppedEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#log.error('A listener for stopped containers failed', { id: event.id, error });
-      }
-    }
+    this.#notices.tell({ id, reboot });
   }
 
   /** True when the container is gone; false when the time is over first. */
@@ -390,6 +385,6 @@ export class LxcRuntime implements Runtime {
     const sameBoot = record?.bootId === currentBootId();
     if (!record) this.#log.warning('Removing what is left of a start that was not finished', { id });
     await this.#clear(id);
-    if (sameBoot) setImmediate(() => this.#tell({ id, reboot }));
+    if (sameBoot) setImmediate(() => this.#notices.tell({ id, reboot }));
   }
 }

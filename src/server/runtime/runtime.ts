@@ -277,8 +277,31 @@ export interface StoppedEvent {
   readonly reboot: boolean;
 }
 
+/** Connections that are passed on between the host and a container. */
+export interface ContainerProxy {
+  /** side that listens; the other one is connected to */
+  readonly listener: 'host' | 'instance';
+  /** addresses such as "tcp:192.0.2.1:80", "udp:[2001:db8::1]:53", "unix:/path" and "unix:@name" */
+  readonly rules: readonly { readonly listen: string; readonly connect: string }[];
+  /** send a PROXY line before each connection */
+  readonly announces: boolean;
+  /** of unix sockets that are made */
+  readonly socket: FileOwner;
+  /** whom the proxy becomes; absent = it stays root */
+  readonly user?: { readonly uid: number; readonly gid: number };
+}
+
+/** Proxies of running containers. They outlive the daemon and end with their container. */
+export interface Proxies {
+  /** Resolves when it listens; "failed-precondition" when it cannot. */
+  start(id: string, name: string, proxy: ContainerProxy): Promise<void>;
+  /** Succeeds when there is none. */
+  stop(id: string, name: string): Promise<void>;
+}
+
 /** Runs containers. Only this folder knows liblxc and the native helpers. */
 export interface Runtime {
+  readonly proxies: Proxies;
   /** Finds containers that ran before the daemon started and watches them again; returns their ids. Called once. */
   adopt(): Promise<readonly string[]>;
   /** Starts a container and returns when its init runs. On failure nothing of it is left running. */

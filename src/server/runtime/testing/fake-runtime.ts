@@ -6,6 +6,7 @@ import type {
   ConsoleSession,
   ContainerMount,
   ContainerNic,
+  ContainerProxy,
   ContainerSpec,
   ContainerStatus,
   ContainerUsage,
@@ -13,6 +14,7 @@ import type {
   ExecRequest,
   FileServer,
   FilesTarget,
+  Proxies,
   ResourceLimits,
   Runtime,
   StoppedEvent,
@@ -50,6 +52,12 @@ let lastPid = 1000;
 
 /** A runtime without processes, for tests of what uses one. Passes the same contract suite as the real one. */
 export class FakeRuntime implements Runtime {
+  /** proxies that were started, as ID/NAME */
+  readonly proxied = new Map<string, ContainerProxy>();
+  readonly proxies: Proxies = {
+    start: (id, name, proxy) => Promise.resolve(void this.proxied.set(`${id}/${name}`, proxy)),
+    stop: (id, name) => Promise.resolve(void this.proxied.delete(`${id}/${name}`)),
+  };
   readonly host: FakeHost;
   /** Makes the next start fail with this error. */
   failNextStart: Error | undefined;
