@@ -114,8 +114,9 @@ describe('datagrams', () => {
     await new Promise<void>(resolve => echo.bind(0, '127.0.0.1', resolve));
     const { port } = echo.address();
     await add('dns', 'listen=udp:127.0.0.1:53', `connect=udp:127.0.0.1:${String(port)}`, 'bind=instance');
-    const { pid } = (await daemon.request('GET', '/1.0/instances/c1/state')).json?.metadata as { pid: number };
-    const client = ['-t', String(pid), '-n', 'socat', '-T1', '-', 'UDP:127.0.0.1:53'];
+    const state = (await daemon.request('GET', '/1.0/instances/c1/state')).json;
+    const pid = String((state?.metadata as { pid: number } | undefined)?.pid);
+    const client = ['-t', pid, '-n', 'socat', '-T1', '-', 'UDP:127.0.0.1:53'];
     expect((await runProgram('nsenter', client, { env, input: 'ping' })).stdout).toBe('echo ping');
     await remove('dns');
     echo.close();
