@@ -1,4 +1,5 @@
 import type { ConfigMap } from './common.ts';
+import type { MigrationTarget } from './instance.ts';
 
 /** GET /1.0/storage-pools/{name} */
 export interface StoragePool {
@@ -58,6 +59,11 @@ export interface StorageVolumesPost {
     readonly project?: string;
     readonly volume_only?: boolean;
     readonly refresh?: boolean;
+    /** migration: who dials, and the peer's operation */
+    readonly mode?: string;
+    readonly certificate?: string;
+    readonly operation?: string;
+    readonly secrets?: Readonly<Record<string, string>>;
   };
 }
 
@@ -67,6 +73,9 @@ export interface StorageVolumePost {
   readonly pool?: string;
   readonly project?: string;
   readonly migration?: boolean;
+  readonly volume_only?: boolean;
+  /** push to this server instead of waiting for it */
+  readonly target?: MigrationTarget;
 }
 
 export interface StorageVolumePut {

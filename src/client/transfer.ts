@@ -1,6 +1,7 @@
 import { ApiError } from '#api/error.ts';
 import type { InstancePost, InstanceSource, InstancesPost } from '#api/instance.ts';
 import type { Operation } from '#api/operation.ts';
+import type { StorageVolumesPost } from '#api/storage.ts';
 import type { Client } from './client.ts';
 import { OperationHandle } from './operation-handle.ts';
 
@@ -52,6 +53,35 @@ export async function transferInstance(given: InstanceTransfer, onUpdate?: OnUpd
       send: peer => start(source, given.path, { ...flags, migration: true, ...(peer && { target: peer }) }),
       receive: from =>
         start(target, '/1.0/instances', { ...request, source: { ...flags, ...from, refresh: given.refresh } }),
+    },
+    onUpdate,
+  );
+}
+
+export interface VolumeTransfer {
+  readonly source: Client;
+  readonly target: Client;
+  readonly mode: TransferMode;
+  /** path of the volume or snapshot at the source */
+  readonly path: string;
+  /** path of the custom volumes of the target's pool */
+  readonly into: string;
+  /** what the target shall make, but its source */
+  readonly request: Omit<StorageVolumesPost, 'source'>;
+  readonly volumeOnly: boolean;
+  readonly refresh: boolean;
+}
+
+/** Copies a custom volume or a snapshot of one to another server. */
+export async function transferVolume(given: VolumeTransfer, onUpdate?: OnUpdate): Promise<Operation> {
+  const { source, target, request } = given;
+  const flags = { volume_only: given.volumeOnly };
+  return await transfer(
+    {
+      ...given,
+      send: peer =>
+        start(source, given.path, { ...flags, name: request.name, migration: true, ...(peer && { target: peer }) }),
+      receive: from => start(target, given.into, { ...request, source: { ...flags, ...from, refresh: given.refresh } }),
     },
     onUpdate,
   );

@@ -101,6 +101,8 @@ export const apiExtensions: readonly string[] = [
   'container_incremental_copy',
   'container_stateless_copy',
   'instance_allow_inconsistent_copy',
+  'storage_api_remote_volume_handling',
+  'storage_api_remote_volume_snapshots',
   // exec, console and files
   'container_exec_recording',
   'container_exec_signal_handling',

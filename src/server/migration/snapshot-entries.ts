@@ -73,6 +73,6 @@ export function secondsOf(time: string): number {
 
 const lastSecond = 253_402_300_799; // the end of the year 9999
 
-function timeOf(seconds: number): string {
+export function timeOf(seconds: number): string {
   return seconds > 0 && seconds <= lastSecond ? new Date(seconds * 1000).toISOString() : zeroTime;
 }

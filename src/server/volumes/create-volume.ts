@@ -11,7 +11,12 @@ import {
   updateVolume,
   type VolumeRecord,
 } from '../database/storage-volumes.ts';
-import { insertVolumeSnapshot, listVolumeSnapshots, type VolumeSnapshotRecord } from '../database/volume-snapshots.ts';
+import {
+  insertVolumeSnapshot,
+  listVolumeSnapshots,
+  type NewVolumeSnapshot,
+  type VolumeSnapshotRecord,
+} from '../database/volume-snapshots.ts';
 import { checkProject } from '../projects/check-project.ts';
 import {
   type ActionContext,
@@ -38,7 +43,14 @@ export interface NewCustomVolume extends CustomAt {
   /** of a copy: the source's when absent */
   readonly config?: ConfigMap;
   readonly source?: CopySource;
+  readonly receive?: ReceiveVolume;
 }
+
+/** Snapshots that come with a volume. */
+export type ArrivedSnapshots = readonly Omit<NewVolumeSnapshot, 'volumeId'>[];
+
+/** Fills a volume that is there and empty from another server; `complete` makes it ready and is called once. */
+export type ReceiveVolume = (complete: (snapshots: ArrivedSnapshots) => Promise<void>) => Promise<void>;
 
 /** What is copied: read in the transaction that takes the name. */
 interface Origin {
@@ -72,31 +84,37 @@ export async function createVolume(
   const pool = services.pools.get(request.pool);
   const target = onDisk(request);
   revert.add('creating the volume', () => pool.deleteVolume(target));
-  if (source && origin) {
-    const volume = onDisk(source);
-    await pool.copyVolume(
-      {
-        pool: services.pools.get(source.pool),
-        content: source.snapshot === undefined ? volume : { volume, name: source.snapshot },
-      },
-      target,
-      {
-        snapshots: origin.snapshots.map(snapshot => snapshot.name),
-        ...(context.signal && { signal: context.signal }),
-      },
-    );
-  } else await pool.createVolume(target);
-  if (config['size']) await limitVolume(services, request, config['size']);
-  await faultPoint('volume-create.after-volume');
+  const complete = async (snapshots: ArrivedSnapshots): Promise<void> => {
+    if (config['size']) await limitVolume(services, request, config['size']);
+    await faultPoint('volume-create.after-volume');
+    context.signal?.throwIfAborted();
+    await services.database.write(async tx => {
+      for (const snapshot of snapshots) await insertVolumeSnapshot(tx, { ...snapshot, volumeId: id });
+      await updateVolume(tx, id, { ready: true });
+    });
+    revert.commit();
+    await faultPoint('volume-create.after-ready');
+    tell(services, 'storage-volume-created', request, context, { context: { type: 'custom' } });
+  };
+  if (source && origin) await copyContent(services, request, source, origin.snapshots, context);
+  else await pool.createVolume(target);
+  if (request.receive) await request.receive(complete);
+  else await complete(origin?.snapshots ?? []);
+}
 
-  context.signal?.throwIfAborted();
-  await services.database.write(async tx => {
-    for (const snapshot of origin?.snapshots ?? []) await insertVolumeSnapshot(tx, { ...snapshot, volumeId: id });
-    await updateVolume(tx, id, { ready: true });
+async function copyContent(
+  services: VolumeServices,
+  to: CustomAt,
+  source: CopySource,
+  snapshots: readonly VolumeSnapshotRecord[],
+  { signal }: ActionContext,
+): Promise<void> {
+  const volume = onDisk(source);
+  const content = source.snapshot === undefined ? volume : { volume, name: source.snapshot };
+  await services.pools.get(to.pool).copyVolume({ pool: services.pools.get(source.pool), content }, onDisk(to), {
+    snapshots: snapshots.map(snapshot => snapshot.name),
+    ...(signal && { signal }),
   });
-  revert.commit();
-  await faultPoint('volume-create.after-ready');
-  tell(services, 'storage-volume-created', request, context, { context: { type: 'custom' } });
 }
 
 async function planned(

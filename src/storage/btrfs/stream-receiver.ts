@@ -19,7 +19,7 @@ import {
   openTop,
   openVolumes,
 } from '../trees/trees.ts';
-import { renameTrees } from './stream-filter.ts';
+import { renameTrees, type Renaming } from './stream-filter.ts';
 import { deleteTree, snapshotTree } from './subvolumes.ts';
 
 const dayMs = 24 * 3600 * 1000;
@@ -81,18 +81,7 @@ class BtrfsReceiver implements TreeReceiver {
     const into = this.#nextName('in');
     using cage = this.#open();
     using folder = cage.ensure(into, 0o700);
-    // The first tree that a stream names is its parent. LXD lists it by its own UUID, while the stream has the one that
-    // it was once received by.
-    let unnamed = parent?.uuid;
-    const known = async (uuid: string): Promise<string | undefined> => {
-      const found = this.#renamed.get(uuid) ?? (await this.#takeIn(uuid, uuid));
-      const alias = found ?? (unnamed && (await this.#takeIn(plain(unnamed), uuid)));
-      unnamed = undefined;
-      return alias;
-    };
-    const input = Readable.from(
-      renameTrees(stream as AsyncIterable<Buffer>, { own: uuid => this.#rename(uuid), known }),
-    );
+    const input = Readable.from(renameTrees(stream as AsyncIterable<Buffer>, this.#renaming(tree, parent)));
     const args = ['receive', '-q', '-e', '-m', cagedTree, path.join(cagedTree, into)];
     const [program, all] = caged({ tree: cage.absolute, writable: true, btrfs: true }, 'btrfs', args);
     const failed = new AbortController();
@@ -129,7 +118,7 @@ class BtrfsReceiver implements TreeReceiver {
     try {
       await this.#assemble('', parent, beside, false);
       using fresh = parent.child(beside);
-      fresh.takeOver(topMode(volume.kind));
+      if (volume.kind === 'container') fresh.takeOver(topMode(volume.kind));
       await this.#context.operations.succeed(old, fresh);
       parent.exchange(beside, volume.name);
     } catch (error) {
@@ -164,6 +153,27 @@ class BtrfsReceiver implements TreeReceiver {
       if (readOnly) await kernel.btrfsSetReceived(subvolume.descriptor, plain(tree.uuid));
       if (readOnly || tree.readonly) await kernel.btrfsSetReadOnly(subvolume.descriptor, readOnly || tree.path !== '/');
     }
+  }
+
+  /**
+   * LXD lists trees by their own UUIDs, while its streams may have those that they were once received by: what a stream
+   * makes goes by both, and the first tree that it names, its parent, is the one listed before it.
+   */
+  #renaming(tree: StreamTree, parent: StreamTree | undefined): Renaming {
+    let listed = parent?.uuid;
+    return {
+      own: uuid => {
+        const fresh = this.#rename(uuid);
+        if (tree.uuid !== '') this.#renamed.set(plain(tree.uuid), fresh);
+        return fresh;
+      },
+      known: async uuid => {
+        const found = this.#renamed.get(uuid) ?? (await this.#takeIn(uuid, uuid));
+        const alias = found === undefined && listed ? plain(listed) : undefined;
+        listed = undefined;
+        return found ?? (alias && (this.#renamed.get(alias) ?? (await this.#takeIn(alias, uuid))));
+      },
+    };
   }
 
   /** Copies an offered tree to where the stream, which calls it `calledBy`, can see it; undefined when there is none. */

@@ -23,7 +23,7 @@ export async function refillVolume(context: TreeContext, volume: Volume, fill: R
       fill(path.join(context.mountPoint, volumeFolders[volume.kind], beside), keepSnapshot),
     );
     using fresh = parent.child(beside);
-    fresh.takeOver(topMode(volume.kind));
+    if (volume.kind === 'container') fresh.takeOver(topMode(volume.kind));
     await context.operations.succeed(old, fresh);
   } catch (error) {
     for (const half of kept.values()) await context.operations.destroy(snapshots, half);

@@ -12,6 +12,7 @@ import { volumePath } from '#server/volumes/volume.ts';
 import { assertEtag } from '../../etag.ts';
 import { accepted, type ApiRequest, created, type Reply, type Route, sync } from '../route.ts';
 import { importVolumeBackup } from './volume-backups.ts';
+import { receiveVolumeHere, sendVolumeAway } from './volume-migration.ts';
 import {
   callersProject,
   customAt,
@@ -79,13 +80,15 @@ async function create(services: Services, request: ApiRequest): Promise<Reply> {
   const { project } = await customAt(services, request, { pool, name: '' });
   const wanted = { pool, project, name: body.name };
   const requestor = request.caller.requestor;
-  const source = await sourceOf(services, request, body);
-  const asked: NewCustomVolume = {
+  const described: Omit<NewCustomVolume, 'source' | 'receive'> = {
     ...wanted,
     ...(body.description !== undefined && { description: body.description }),
     ...(body.config && { config: body.config }),
-    ...(source && { source }),
   };
+  if (body.source?.type === 'migration')
+    return await receiveVolumeHere(services, request, described, await hasVolume(services, request, pool, body.name));
+  const source = await sourceOf(services, request, body);
+  const asked: NewCustomVolume = { ...described, ...(source && { source }) };
   if (!source) {
     await createVolume(services, asked, { requestor, signal: request.signal });
     return created(volumePath(pool, body.name));
@@ -167,10 +170,13 @@ async function post(services: Services, request: ApiRequest): Promise<Reply> {
   const at = namedVolume(request);
   if (at.type !== 'custom')
     throw new ApiError('invalid-argument', `Renaming storage volumes of type "${at.type}" is not allowed`);
-  if (body.migration && !body.pool && !body.project)
-    throw new ApiError('unsupported', 'Invalid "migration": volumes are not sent to other servers here');
   const requestor = request.caller.requestor;
   const custom = await customAt(services, request, at);
+  // Clients name the volume's own pool beside it; a move within the server has no such flag.
+  if (body.migration) {
+    await services.database.read(reader => recordAt(reader, at));
+    return sendVolumeAway(services, request, custom);
+  }
   const project = body.project ? callersProject(request, body.project) : request.project;
   const target = await customAt(services, { ...request, project }, { pool: body.pool || at.pool, name: body.name });
   await services.database.read(reader => recordAt(reader, at));

@@ -10,11 +10,14 @@ const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
 const config = { type: 'object', additionalProperties: text } as const;
 
+const peerMembers = { certificate: text, operation: text, secrets: config } as const;
+const peer = { type: 'object', properties: peerMembers } as const;
+
 export const volumePut: JsonSchema = { type: 'object', properties: { description: text, config, restore: text } };
 export const volumePost: JsonSchema = {
   type: 'object',
   required: ['name'],
-  properties: { name: text, pool: text, project: text, migration: flag, volume_only: flag, target: { type: 'object' } },
+  properties: { name: text, pool: text, project: text, migration: flag, volume_only: flag, target: peer },
 };
 export const volumesPost: JsonSchema = {
   type: 'object',
@@ -27,7 +30,16 @@ export const volumesPost: JsonSchema = {
     config,
     source: {
       type: 'object',
-      properties: { type: text, name: text, pool: text, project: text, volume_only: flag, refresh: flag },
+      properties: {
+        ...peerMembers,
+        type: text,
+        mode: text,
+        name: text,
+        pool: text,
+        project: text,
+        volume_only: flag,
+        refresh: flag,
+      },
     },
   },
 };

@@ -1,6 +1,6 @@
 import { zeroTime } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
-import type { StorageVolumeSnapshot } from '#api/storage.ts';
+import type { StorageVolumeSnapshot, StorageVolumePost } from '#api/storage.ts';
 import type { OperationRequest } from '#server/operations/operation.ts';
 import type { Services } from '#server/services.ts';
 import { listSnapshots, readSnapshot, recordAt } from '#server/volumes/list-volumes.ts';
@@ -13,8 +13,15 @@ import {
 import { checkSnapshotName, type CustomAt, volumePath } from '#server/volumes/volume.ts';
 import { assertEtag } from '../../etag.ts';
 import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
-import { renamePost } from './instance-schemas.ts';
-import { customAt, namedVolume, volumeOperation, volumeSnapshotPut, volumeSnapshotsPost } from './volume-request.ts';
+import { sendVolumeAway } from './volume-migration.ts';
+import {
+  customAt,
+  namedVolume,
+  volumeOperation,
+  volumeSnapshotPut,
+  volumeSnapshotsPost,
+  volumePost,
+} from './volume-request.ts';
 
 const all = '/1.0/storage-pools/:pool/volumes/:type/:volume/snapshots';
 const one = `${all}/:snapshot`;
@@ -25,7 +32,7 @@ export const volumeSnapshotRoutes: readonly Route[] = [
   { method: 'GET', path: one, access: 'project', handle: read },
   { method: 'PUT', path: one, access: 'project', body: volumeSnapshotPut, handle: put },
   { method: 'PATCH', path: one, access: 'project', body: volumeSnapshotPut, handle: put },
-  { method: 'POST', path: one, access: 'project', body: renamePost, handle: rename },
+  { method: 'POST', path: one, access: 'project', body: volumePost, handle: rename },
   { method: 'DELETE', path: one, access: 'project', handle: remove },
 ];
 
@@ -85,7 +92,8 @@ async function put(services: Services, request: ApiRequest): Promise<Reply> {
 async function rename(services: Services, request: ApiRequest): Promise<Reply> {
   const at = await changeable(services, request);
   const from = await existing(services, request);
-  const { name } = request.body as { name: string };
+  const { name, migration } = request.body as StorageVolumePost;
+  if (migration) return sendVolumeAway(services, request, at, from);
   checkSnapshotName(name);
   const { requestor } = request.caller;
   return accepted(
