@@ -8,6 +8,8 @@ import type { Background } from '../trees/background.ts';
 export interface ZfsContext extends DriverContext {
   config: ConfigMap;
   readonly background: Background;
+  /** folders of snapshots that are mounted, each with how many have asked for it */
+  readonly mountedSnapshots: Map<string, { users: number; readonly ready: Promise<void> }>;
   /** known once the pool is mounted */
   idmappedMounts: boolean;
 }

@@ -27,7 +27,12 @@ export const zfs: DriverType = {
 };
 
 function create(given: DriverContext): StorageDriver & SendReceive {
-  const context: ZfsContext = { ...given, background: new Background(given.log), idmappedMounts: false };
+  const context: ZfsContext = {
+    ...given,
+    background: new Background(given.log),
+    mountedSnapshots: new Map(),
+    idmappedMounts: false,
+  };
   return {
     name: 'zfs',
     createPool: () => pool.createPool(context),
@@ -51,7 +56,7 @@ function create(given: DriverContext): StorageDriver & SendReceive {
     mountVolume: volume => mounting.mountVolume(context, volume),
     unmountVolume: volume => mounting.unmount(context, volume),
     mountSnapshot: snapshot => mounting.mountSnapshot(context, snapshot),
-    unmountSnapshot: snapshot => mounting.unmount(context, snapshot),
+    unmountSnapshot: snapshot => mounting.unmountSnapshot(context, snapshot),
     setQuota: (volume, bytes) => setQuota(context, volume, bytes),
     volumeUsage: volume => volumeUsage(context, volume),
 

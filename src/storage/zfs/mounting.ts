@@ -33,19 +33,40 @@ export async function mountVolume(context: ZfsContext, volume: Volume): Promise<
   return folder;
 }
 
+/** Several may read a snapshot at once: the last of them unmounts it. */
 export async function mountSnapshot(context: ZfsContext, snapshot: Snapshot): Promise<string> {
   const folder = folderOf(context, snapshot);
-  if ((await mountedAt(folder)) !== undefined) return folder;
+  const mounted = context.mountedSnapshots.get(folder) ?? { users: 0, ready: mountLocated(context, snapshot, folder) };
+  mounted.users += 1;
+  context.mountedSnapshots.set(folder, mounted);
+  try {
+    await mounted.ready;
+  } catch (error) {
+    context.mountedSnapshots.delete(folder);
+    throw error;
+  }
+  return folder;
+}
+
+export async function unmountSnapshot(context: ZfsContext, snapshot: Snapshot): Promise<void> {
+  const mounted = context.mountedSnapshots.get(folderOf(context, snapshot));
+  if (mounted) mounted.users -= 1;
+  if (!mounted || mounted.users <= 0) await unmount(context, snapshot);
+}
+
+async function mountLocated(context: ZfsContext, snapshot: Snapshot, folder: string): Promise<void> {
+  if ((await mountedAt(folder)) !== undefined) return;
   const located = await locateSnapshot(context, snapshot);
   if (located === undefined) throw missing(snapshot);
   await mountDataset(located, folder, readOnlyFlag);
-  return folder;
 }
 
 /** Succeeds when it is not mounted; "busy" when something still uses it. */
 export async function unmount(context: ZfsContext, source: Volume | Snapshot): Promise<void> {
+  const folder = folderOf(context, source);
+  context.mountedSnapshots.delete(folder);
   try {
-    await unmountFolder(folderOf(context, source));
+    await unmountFolder(folder);
   } catch (error) {
     if (!hasCode(error, 'EBUSY')) throw error;
     throw new ApiError('busy', `${describeSource(source)} is in use: something has files in it open`, {
@@ -77,8 +98,9 @@ export function setTopMode(folder: string, kind: Volume['kind']): void {
 }
 
 /** Unmounts all of a pool; "busy" when something still uses it. */
-export async function unmountBelow(mountPoint: string): Promise<void> {
-  for (const folder of (await mountsBelow(mountPoint)).toReversed()) {
+export async function unmountBelow(context: ZfsContext): Promise<void> {
+  context.mountedSnapshots.clear();
+  for (const folder of (await mountsBelow(context.mountPoint)).toReversed()) {
     try {
       await unmountFolder(folder);
     } catch (error) {

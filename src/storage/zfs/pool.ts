@@ -56,7 +56,7 @@ async function takeDataset(context: ZfsContext): Promise<void> {
 export async function deletePool(context: ZfsContext): Promise<void> {
   const source = sourceOf(context);
   await context.background.settle();
-  await unmountBelow(context.mountPoint);
+  await unmountBelow(context);
   if (source.kind === 'dataset') await emptyDataset(context);
   else await destroyZpool(context);
   if (source.kind === 'loop') await deleteLoopFile(source.file);
@@ -151,7 +151,7 @@ async function probeIdmappedMounts(context: ZfsContext): Promise<boolean> {
 
 export async function unmountPool(context: ZfsContext): Promise<void> {
   await context.background.settle();
-  await unmountBelow(context.mountPoint);
+  await unmountBelow(context);
   const ours = sourceOf(context).kind !== 'dataset';
   if (!ours || !effectiveBoolean(zfsKeys, context.config, 'zfs.export')) return;
   await zpool(['export', zpoolOf(context)]).catch(unlessMissing);
