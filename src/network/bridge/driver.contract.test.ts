@@ -198,6 +198,16 @@ describe('a bridge with guests', () => {
     expect((await findDnsmasq(files))?.pid).not.toBe(first?.pid);
   });
 
+  test('a NIC with a name that is none is left out, and the others are published', async () => {
+    const nic = { device: 'eth0', hardwareAddress: '00:16:3e:00:00:07' };
+    await driver.reserve([
+      { ...nic, instance: 'bad', hostName: 'a,b' },
+      { ...nic, instance: '../up', hostName: 'up' },
+      { ...nic, instance: 'c7', hostName: 'c7' },
+    ]);
+    expect(await readdir(path.join(fixture.folder, 'dnsmasq.hosts'))).toEqual(['c7.eth0']);
+  });
+
   test('stateful DHCPv6 hands out addresses of the subnet', async () => {
     await driver.update({ ...fixture.config, 'ipv6.dhcp.stateful': 'true' }, noPolicies);
     expect(await readFile(path.join(fixture.folder, 'dnsmasq.conf'), 'utf8')).toMatch(/^dhcp-range=fd42:.*,64,1h$/m);

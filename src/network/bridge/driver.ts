@@ -99,18 +99,22 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   async reserve(nics: readonly NicReservation[]): Promise<void> {
-    for (const nic of nics) checkNic(nic);
+    // one that cannot be published must not keep the others from it
+    const known = nics.filter(nic => {
+      const problem = nicProblem(nic);
+      if (problem) this.#context.log.warning(`Left out a NIC of network "${this.#context.name}"`, { nic, problem });
+      return problem === undefined;
+    });
     await this.#changes.run(async () => {
-      this.#reserved = new Map(nics.map(nic => [nicKey(nic), nic]));
+      this.#reserved = new Map(known.map(nic => [nicKey(nic), nic]));
       await this.#publish();
     });
   }
 
   async attach(nic: NicAttachment): Promise<NicPlace> {
     if (!this.#started) throw new ApiError('unavailable', `Network "${this.#context.name}" is not started`);
-    checkNic(nic);
-    const problem = check.interfaceName(nic.hostInterface);
-    if (problem !== undefined) throw invalid('host_name', problem);
+    const problem = nicProblem(nic) ?? problemOf('host_name', check.interfaceName(nic.hostInterface));
+    if (problem) throw problem;
     const host = await this.#changes.run(async () => {
       this.#reserved = new Map([...this.#reserved, [nicKey(nic), nic]]);
       return (await this.#publish()).get(nicKey(nic));
@@ -203,15 +207,18 @@ export class BridgeDriver implements NetworkDriver {
 }
 
 /** What ends up in dnsmasq's files or as a file name is checked here too, whoever calls. */
-function checkNic(nic: NicReservation): void {
-  const problems = [
-    ['instance', objectNameProblem(nic.instance.slice(-63))],
-    ['device', objectNameProblem(nic.device)],
-    ['hostName', check.domain(nic.hostName)],
-    ['hwaddr', check.hardwareAddress(nic.hardwareAddress)],
-  ] as const;
-  for (const [field, problem] of problems) if (problem !== undefined) throw invalid(field, problem);
-  if (nicKey(nic).includes('/')) throw invalid('instance', 'must not hold a slash');
+function nicProblem(nic: NicReservation): ApiError | undefined {
+  return (
+    problemOf('instance', objectNameProblem(nic.instance.slice(-63))) ??
+    problemOf('instance', nic.instance.includes('/') ? 'must not hold a slash' : undefined) ??
+    problemOf('device', objectNameProblem(nic.device)) ??
+    problemOf('hostName', check.domain(nic.hostName)) ??
+    problemOf('hwaddr', check.hardwareAddress(nic.hardwareAddress))
+  );
+}
+
+function problemOf(field: string, problem: string | undefined): ApiError | undefined {
+  return problem === undefined ? undefined : invalid(field, problem);
 }
 
 function servesGuests(settings: BridgeSettings): boolean {
