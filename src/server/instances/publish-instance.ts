@@ -14,7 +14,7 @@ import { packImage } from '../images/pack-image.ts';
 import type { ReceivedImage } from '../images/receive-image.ts';
 import { containerId } from '../paths.ts';
 import type { InstanceServices } from './instance-services.ts';
-import { rootPool, rootVolume } from './root-volume.ts';
+import { alignRootIds, rootPool, rootVolume } from './root-volume.ts';
 import { assertAllowed, holdInstance } from './status.ts';
 
 export interface PublishSource {
@@ -84,6 +84,7 @@ async function packHeld(
   const volume = rootVolume(record);
   const content = snapshot === undefined ? volume : { volume, name: snapshot };
   return await rootPool(services, record).withMounted(content, async folder => {
+    if (snapshot === undefined) await alignRootIds(services, record, undefined); // an image has the guest's own ids
     const metadata = await metadataOf(folder, record);
     const expiry = settings.expiresAt === undefined ? undefined : Math.floor(Date.parse(settings.expiresAt) / 1000);
     const changed: ImageMetadata = {
