@@ -31,6 +31,8 @@ export interface DeviceContext {
   readonly folder: string;
   /** of the container's run */
   readonly idmap: Idmap | undefined;
+  /** Folders of the host that disks of the project must lie below; empty when it holds them to none. */
+  diskFolders(): Promise<readonly string[]>;
 }
 
 /** What a device adds to the container. */

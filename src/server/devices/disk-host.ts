@@ -1,4 +1,4 @@
-import { mkdir, rmdir, stat } from 'node:fs/promises';
+import { mkdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { DeviceMap } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
@@ -6,6 +6,7 @@ import { parseBoolean } from '#base/config-schema.ts';
 import { runCommand } from '#base/run-command.ts';
 import { kernel } from '#native/kernel.ts';
 import { type ContainerMount, propagations } from '../runtime/runtime.ts';
+import { confiningFolder, openConfined } from './confined-source.ts';
 import type { DeviceContext, DeviceProblem } from './device.ts';
 import { encodeName } from './unix-node.ts';
 
@@ -31,6 +32,8 @@ export function hostDiskProblem(options: DeviceMap): DeviceProblem | undefined {
 export async function startHostDisk(context: DeviceContext): Promise<ContainerMount | undefined> {
   const { name, options } = context;
   const source = options['source'] ?? '';
+  const folder = await confiningFolder(context, source);
+  if (folder !== undefined) return await startConfined(context, folder, source);
   const entry = await stat(source).catch(() => undefined);
   if (!entry) {
     if (!isRequired(options)) return undefined;
@@ -38,26 +41,61 @@ export async function startHostDisk(context: DeviceContext): Promise<ContainerMo
   }
   if (!entry.isDirectory() && !entry.isFile() && !entry.isBlockDevice())
     throw new ApiError('failed-precondition', `Device "${name}" cannot start: "${source}" is no file, folder or disk`);
+  if (!entry.isBlockDevice()) return mountOf(options, source, entry.isFile(), extraOptions(options));
+  return mountOf(options, await mountBlockDevice(context, extraOptions(options)), false, []);
+}
+
+function mountOf(options: DeviceMap, source: string, isFile: boolean, extra: readonly string[]): ContainerMount {
   const propagation = propagations.find(word => word === options['propagation']);
-  const extra = (options['raw.mount.options'] ?? '').split(',').filter(word => word !== '');
   return {
-    source: entry.isBlockDevice() ? await mountBlockDevice(context, extra) : source,
+    source,
     target: targetOf(options),
-    kind: entry.isFile() ? 'file' : 'directory',
+    kind: isFile ? 'file' : 'directory',
     readOnly: isSet(options, 'readonly'),
     recursive: isSet(options, 'recursive'),
     idmapped: isSet(options, 'shift'),
     optional: !isRequired(options),
     ...(propagation !== undefined && { propagation }),
-    ...(extra.length > 0 && !entry.isBlockDevice() && { options: extra }),
+    ...(extra.length > 0 && { options: extra }),
   };
 }
 
-/** Unmounts the file system of a block device; succeeds when there is none. */
+function extraOptions(options: DeviceMap): readonly string[] {
+  return (options['raw.mount.options'] ?? '').split(',').filter(word => word !== '');
+}
+
+/** Binds the source to a place of the daemon's own first: nobody else can change what is there. */
+async function startConfined(
+  context: DeviceContext,
+  folder: string,
+  source: string,
+): Promise<ContainerMount | undefined> {
+  const { name, options } = context;
+  try {
+    using opened = openConfined(folder, source);
+    if (!opened.entry.isDirectory() && !opened.entry.isFile())
+      throw new ApiError('failed-precondition', `"${source}" is no file or folder`);
+    const place = placeOf(context);
+    await stopHostDisk(context);
+    await mkdir(path.dirname(place), { recursive: true, mode: 0o711 });
+    if (opened.entry.isFile()) await writeFile(place, '', { mode: 0o600 });
+    else await mkdir(place, { mode: 0o711 });
+    await opened.bindTo(place, isSet(options, 'recursive'));
+    return mountOf(options, place, opened.entry.isFile(), extraOptions(options));
+  } catch (error) {
+    if (!ApiError.is(error)) throw error;
+    if (error.code === 'not-found' && !isRequired(options)) return undefined;
+    throw new ApiError('failed-precondition', `Device "${name}" cannot start: ${error.message}`, { cause: error });
+  }
+}
+
+/** Unmounts what was mounted on the host for it; succeeds when there is nothing. */
 export async function stopHostDisk(context: DeviceContext): Promise<void> {
   const place = placeOf(context);
   await kernel.unmount(place, detach).catch(() => undefined);
-  await rmdir(place).catch(() => undefined);
+  await rmdir(place).catch((error: NodeJS.ErrnoException) =>
+    error.code === 'ENOTDIR' ? rm(place, { force: true }) : undefined,
+  );
 }
 
 /** Where it is in the container. */

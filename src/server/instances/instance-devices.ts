@@ -2,10 +2,12 @@ import type { ConfigMap, DeviceMap, DevicesMap } from '#api/common.ts';
 import { changedKeys, ruleOf } from '#base/config-schema.ts';
 import type { Revert } from '#base/revert.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
+import { getProjectRecord } from '#server/database/projects.ts';
 import type { DeviceContext, MountedPart, RuntimePart } from '../devices/device.ts';
 import { deviceType, volatileOf } from '../devices/devices.ts';
 import { publishedName } from '../networks/reservations.ts';
 import { containerId } from '../paths.ts';
+import { diskFolders } from '../projects/restrictions.ts';
 import { keptIdmap } from './idmap.ts';
 import type { InstanceServices } from './instance-services.ts';
 
@@ -158,6 +160,8 @@ export function contextOf(
     volatile: volatileOf(config, name),
     folder: services.paths.devices(containerId(owner.project, owner.name)),
     idmap: keptIdmap(config),
+    diskFolders: async () =>
+      diskFolders((await services.database.read(reader => getProjectRecord(reader, owner.project))).config),
   };
 }
 

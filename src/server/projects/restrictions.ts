@@ -149,7 +149,13 @@ function diskProblem(project: ConfigMap, options: DeviceMap): string | undefined
   return sourceAllowed(project, source) ? undefined : `Disk source path "${source}" not allowed`;
 }
 
-/** Whether "restricted.devices.disk.paths" lets a disk come from this path of the host. */
+/** Folders of the host that disks of a restricted project must lie below; empty when there is no such rule. */
+export function diskFolders(project: ConfigMap): readonly string[] {
+  if (parseBoolean(project['restricted'] ?? 'false') !== true) return [];
+  return splitList(project['restricted.devices.disk.paths'] ?? '');
+}
+
+/** Whether "restricted.devices.disk.paths" lets a disk come from this path of the host, as far as its text goes. */
 export function sourceAllowed(project: ConfigMap, source: string): boolean {
   const folders = splitList(project['restricted.devices.disk.paths'] ?? '');
   if (folders.length === 0) return true;
