@@ -3,6 +3,7 @@ import { makeBusyboxImage } from '../harness/busybox-image.ts';
 import { installedPath } from '#base/install-root.ts';
 import { Endpoint } from './endpoint.ts';
 import { type Row, printTable } from './measure.ts';
+import { measureMoving } from './moving.ts';
 import { type Figures, hostSpawnMs, measure, prepare, type Sizes } from './workloads.ts';
 
 const quick = process.argv.includes('--quick');
@@ -93,4 +94,5 @@ const alone = process.argv.includes('--alone');
 const stock = alone ? undefined : ['/usr/sbin/lxd', '/usr/bin/lxd'].find(file => existsSync(file));
 const lxd = stock ? await figuresOf(new Endpoint('LXD', [stock, '--group', 'root'], '/usr/bin/lxc'), bytes) : undefined;
 if (!stock && !alone) console.log('Stock LXD is not installed here: only our own figures\n');
-printTable(rowsOf(ours, lxd, await hostSpawnMs(sizes.runs * 3)));
+const moving = await measureMoving(bytes, quick ? 256 : 1024, quick ? 1 : 3);
+printTable([...rowsOf(ours, lxd, await hostSpawnMs(sizes.runs * 3)), ...moving]);
