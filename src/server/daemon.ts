@@ -1,5 +1,6 @@
 import { createLog, type Log, type LogLevel } from '#base/log.ts';
 import { KeyedLock } from '#base/keyed-lock.ts';
+import { loadAuthority } from './certificates/authority.ts';
 import { loadIdentity } from './certificates/identity.ts';
 import { TrustStore } from './certificates/trust-store.ts';
 import { globalMigrations } from './database/migrations/global.ts';
@@ -100,10 +101,11 @@ export class Daemon implements DaemonControl {
     const log = createLog(logSink({ ...(file !== undefined && { file }), level: options.logLevel, events }));
     const directory = await holdStateDirectory(paths);
     await makeFolders(paths);
-    const [database, localDatabase, identity] = await Promise.all([
+    const [database, localDatabase, identity, authority] = await Promise.all([
       SqliteDatabase.open({ file: paths.globalDatabase, migrations: globalMigrations }),
       SqliteDatabase.open({ file: paths.localDatabase, migrations: [localSchema], readers: 1 }),
       loadIdentity(paths),
+      loadAuthority(paths),
     ]);
     await applyPatches(paths, { global: database, local: localDatabase });
     const settings = new ServerSettings({ database, localDatabase });
@@ -118,7 +120,7 @@ export class Daemon implements DaemonControl {
       paths,
       settings,
       identity,
-      administration: { trust, settings },
+      administration: { trust, settings, authority },
       control,
       log,
     }));
@@ -165,13 +167,15 @@ export class Daemon implements DaemonControl {
     const services: Services = { ...this.#core, ...(await this.#equipment.build(this.#core)) };
     this.#services = services;
     this.#zones = new ZoneServer(services);
-    const { trust } = services.administration;
+    const { trust, authority } = services.administration;
+    const trustsAuthority = (): boolean => services.settings.get('core.trust_ca_certificates') === 'true';
     const { peerUid } = this.#equipment;
     const parts = {
       services,
       routes,
       upgrades: upgradeRoutes,
-      authenticate: (request: Parameters<typeof authenticate>[0]) => authenticate(request, { trust, peerUid }),
+      authenticate: (request: Parameters<typeof authenticate>[0]) =>
+        authenticate(request, { trust, authority, trustsAuthority, peerUid }),
     };
     const app = await buildApp(parts);
     this.#listeners = new Listeners({ app, upgrade: upgradeHandler(parts), identity: services.identity });

@@ -1,5 +1,6 @@
 import type { KeyedLock } from '#base/keyed-lock.ts';
 import type { Log } from '#base/log.ts';
+import type { Authority } from './certificates/authority.ts';
 import type { TrustStore } from './certificates/trust-store.ts';
 import type { Database } from './database/database.ts';
 import type { EventBus } from './events/event-bus.ts';
@@ -35,6 +36,8 @@ export interface Services {
 /** What only the routes of certificates and server config change. */
 export interface Administration {
   readonly trust: TrustStore;
+  /** whose signature clients need; undefined without a file server.ca */
+  readonly authority: Authority | undefined;
   readonly settings: ServerSettings;
 }
 

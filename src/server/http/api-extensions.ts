@@ -26,6 +26,8 @@ export const apiExtensions: readonly string[] = [
   'certificate_project',
   'certificate_self_renewal',
   'certificate_token',
+  'auth_pki',
+  'trust_ca_certificates',
   'remote_token_expiry',
   // resources of the host
   'resources',

@@ -2,19 +2,24 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import type { Authority } from '../certificates/authority.ts';
 import type { TrustStore } from '../certificates/trust-store.ts';
 import type { Caller } from './route.ts';
 
 const unixCallers = new WeakMap<Socket, Caller>();
 
 /** Who sends a request: the peer of the unix socket, or the leaf certificate that the client proved to possess. */
-export function authenticate(request: IncomingMessage, { trust, peerUid }: Authentication): Caller {
+export function authenticate(request: IncomingMessage, parts: Authentication): Caller {
   const { socket } = request;
-  return socket instanceof TLSSocket ? tlsCaller(socket, trust) : unixCaller(socket, peerUid);
+  return socket instanceof TLSSocket ? tlsCaller(socket, parts) : unixCaller(socket, parts.peerUid);
 }
 
 export interface Authentication {
   readonly trust: TrustStore;
+  /** whose signature every client needs beside being trusted; undefined = nobody's */
+  readonly authority?: Authority | undefined;
+  /** core.trust_ca_certificates: the signature is enough */
+  readonly trustsAuthority?: () => boolean;
   /** uid of the process at the other end of a connected unix socket */
   readonly peerUid: (descriptor: number) => number;
 }
@@ -37,7 +42,7 @@ function unixCaller(socket: Socket, peerUid: (descriptor: number) => number): Ca
   return caller;
 }
 
-function tlsCaller(socket: TLSSocket, trust: TrustStore): Caller {
+function tlsCaller(socket: TLSSocket, { trust, authority, trustsAuthority }: Authentication): Caller {
   const presented = socket.getPeerX509Certificate();
   const address = `${socket.remoteAddress ?? ''}:${String(socket.remotePort ?? 0)}`;
   if (!presented) return stranger(address);
@@ -45,8 +50,11 @@ function tlsCaller(socket: TLSSocket, trust: TrustStore): Caller {
   const certificate = presented.toString();
   const requestor = { username: fingerprint, protocol: 'tls', address } as const;
   const now = Date.now();
-  const valid = Date.parse(presented.validFrom) <= now && now <= Date.parse(presented.validTo);
+  const inTime = Date.parse(presented.validFrom) <= now && now <= Date.parse(presented.validTo);
+  const valid = inTime && (!authority || authority.vouchesFor(presented));
   const entry = valid ? trust.find(fingerprint) : undefined;
+  if (valid && authority && !entry && trustsAuthority?.() === true)
+    return { trusted: true, admin: true, metrics: false, projects: undefined, fingerprint, certificate, requestor };
   if (!entry || entry.type !== 'client') {
     const metrics = entry?.type === 'metrics';
     return { trusted: false, admin: false, metrics, projects: [], fingerprint, certificate, requestor };

@@ -48,6 +48,11 @@ export const serverKeys = defineKeys({
     default: '5',
     summary: 'Minutes that running operations get to end when the daemon is shut down',
   },
+  'core.trust_ca_certificates': {
+    type: 'boolean',
+    default: 'false',
+    summary: 'Whether clients that the authority in server.ca has signed need not be added',
+  },
   'core.trust_password': { type: 'string', summary: 'Password that lets a new client add its certificate' },
   'backups.compression_algorithm': {
     type: 'string',
