@@ -14,6 +14,9 @@ const entries = {
   cli: 'src/client/cli/start.ts',
 };
 
+/** V8's flags for the daemon: without them its memory is half as much again after a burst of requests. */
+const daemonFlags = ['--max-semi-space-size=2', '--optimize-for-size'];
+
 const started = performance.now();
 const present = Object.entries(entries).filter(([, file]) => existsSync(path.join(root, file)));
 await build({
@@ -38,11 +41,13 @@ await writeFile(path.join(dist, 'package.json'), '{ "type": "commonjs" }\n');
 
 // The cache only fits the very Node that made it, with the very same flags; run.cjs falls back to compiling.
 const names = present.map(([name]) => name);
+await writeFile(path.join(dist, 'daemon.flags'), `${daemonFlags.join(' ')}\n`);
 await writeFile(path.join(dist, 'run.cjs'), await readFile(path.join(root, 'scripts/run.cjs')));
 for (const name of names) {
   const fresh = path.join(dist, `${name}.cache.new`);
   await rm(fresh, { force: true });
-  execFileSync(process.execPath, [path.join(dist, 'run.cjs'), '--make-cache', name, fresh]);
+  const flags = name === 'daemon' ? daemonFlags : [];
+  execFileSync(process.execPath, [...flags, path.join(dist, 'run.cjs'), '--make-cache', name, fresh]);
   await rename(fresh, path.join(dist, `${name}.cache`));
 }
 /** The API's description, from the routes themselves. */
