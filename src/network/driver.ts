@@ -74,6 +74,8 @@ export interface NetworkDriver {
   attach(nic: NicAttachment): Promise<NicPlace>;
   /** The host link of a NIC is there and on the bridge. */
   joined(nic: Pick<NicAttachment, 'hostInterface'>): Promise<void>;
+  /** Config that decides what NICs are made of, for networks that lie on a host interface. */
+  parent?(): ConfigMap;
   /** The NIC runs no more; its lease and name stay until `reserve` leaves them out. */
   detach(nic: Pick<NicAttachment, 'instance' | 'device'>): Promise<void>;
   leases(): Promise<readonly NetworkLease[]>;

@@ -50,6 +50,10 @@ export class ParentDriver implements NetworkDriver {
     return { bridge: this.#config['parent'] ?? '' };
   }
 
+  parent(): ConfigMap {
+    return this.#config;
+  }
+
   async joined(): Promise<void> {}
 
   async detach(): Promise<void> {}

@@ -1,7 +1,7 @@
 import type { ConfigMap, DeviceMap } from '#api/common.ts';
 import type { KeyTable } from '#base/config-schema.ts';
 import type { Services } from '../services.ts';
-import type { ContainerMount, ContainerNic, DeviceNumber, Idmap } from '../runtime/runtime.ts';
+import type { ContainerMount, ContainerNic, DeviceNumber, Idmap, NicPlug } from '../runtime/runtime.ts';
 import type { UnixNode } from './unix-node.ts';
 
 /** What the database knows that a device may name; read in the transaction that stores the device. */
@@ -79,7 +79,14 @@ export interface DeviceType {
   /** Volatile values that the device needs while it exists, such as an address: those that are not kept yet. */
   keep?(options: DeviceMap, kept: ConfigMap): ConfigMap;
   /** Volatile values of one run, such as a link name; removed when the instance stops. `taken` are names in the container. */
-  perRun?(options: DeviceMap, kept: ConfigMap, taken: ReadonlySet<string>): ConfigMap;
+  perRun?(
+    options: DeviceMap,
+    kept: ConfigMap,
+    taken: ReadonlySet<string>,
+    networks: DeviceFacts['networks'],
+  ): ConfigMap;
+  /** The link that it has in the container, as it is unplugged. */
+  link?(context: DeviceContext): NicPlug;
   /** Prepares the host; called before the container starts or when the device is plugged in. */
   start(context: DeviceContext): Promise<RuntimePart>;
   /** The container runs: what needs the links that its start has made. */

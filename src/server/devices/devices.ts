@@ -7,20 +7,20 @@ import type { DeviceFacts, DeviceType } from './device.ts';
 import { infiniband, tpm } from './absent-hardware.ts';
 import { disk } from './disk.ts';
 import { gpu } from './gpu.ts';
-import { nicBridged } from './nic-bridged.ts';
+import { nicOf } from './nic.ts';
 import { none } from './none.ts';
 import { proxy, translationProblem } from './proxy.ts';
 import { unixBlock, unixChar } from './unix-device.ts';
 import { unixHotplug, usb } from './usb.ts';
 
-const all = [disk, gpu, infiniband, nicBridged, none, proxy, tpm, unixBlock, unixChar, unixHotplug, usb];
+const all = [disk, gpu, infiniband, none, proxy, tpm, unixBlock, unixChar, unixHotplug, usb];
 const types: ReadonlyMap<string, DeviceType> = new Map(all.map(type => [type.type, type]));
 
 /** The type of a device; throws "invalid-argument" when there is none of that name. */
 export function deviceType(name: string, options: DeviceMap): DeviceType {
-  const type = types.get(options['type'] ?? '');
+  const type = options['type'] === 'nic' ? nicOf(options) : types.get(options['type'] ?? '');
   if (type) return type;
-  const known = [...types.keys()].join(', ');
+  const known = [...types.keys(), 'nic'].sort().join(', ');
   throw new ApiError('invalid-argument', `Device "${name}": type "${options['type'] ?? ''}" is not one of ${known}`);
 }
 
@@ -98,6 +98,7 @@ export function missingVolatile(devices: DevicesMap, config: ConfigMap): ConfigM
 export function runVolatile(
   devices: DevicesMap,
   config: ConfigMap,
+  networks: DeviceFacts['networks'],
   names: readonly string[] = Object.keys(devices),
 ): ConfigMap {
   const taken = new Set<string>();
@@ -109,7 +110,7 @@ export function runVolatile(
   for (const name of names) {
     const options = devices[name];
     if (!options) continue;
-    const values = deviceType(name, options).perRun?.(options, volatileOf(config, name), taken) ?? {};
+    const values = deviceType(name, options).perRun?.(options, volatileOf(config, name), taken, networks) ?? {};
     for (const [key, value] of Object.entries(values)) run[`volatile.${name}.${key}`] = value;
     if (values['name']) taken.add(values['name']);
   }

@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { access } from 'node:fs/promises';
-import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
+import { access, readFile } from 'node:fs/promises';
+import { BlockList, isIP } from 'node:net';
 import type { ConfigMap, DeviceMap } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
-import { defineKeys } from '#base/config-schema.ts';
-import { interfaceNameProblem } from '#base/names.ts';
 import type { NicPlace } from '#network/driver.ts';
 import type { DeviceContext, DeviceFacts, DeviceProblem, DeviceType, RuntimePart } from './device.ts';
+import { applyVlans, prepareVlans, usesVlans, vlanProblem } from './nic-bridge-vlan.ts';
+import { addressOf, hostNameOf, keepHardwareAddress, linkNames, linkOf } from './nic-common.ts';
 import {
   applyFilter,
   applyIsolation,
@@ -16,81 +15,47 @@ import {
   removeFilter,
   unmanagedFilterProblem,
 } from './nic-filter.ts';
+import { bridgedKeys, kindKey } from './nic-keys.ts';
+import { applyLimits, applyRoutes, dropLimits, dropRoutes } from './nic-traffic.ts';
 
-const keys = defineKeys({
-  nictype: { type: 'enum', values: ['bridged'], summary: 'Kind of NIC; given by the network when there is one' },
-  network: { type: 'string', summary: 'Managed network to join' },
-  parent: { type: 'string', summary: 'Bridge of the host to join', check: interfaceNameProblem },
-  name: { type: 'string', summary: 'Name of the link in the instance', check: interfaceNameProblem },
-  hwaddr: { type: 'string', summary: 'Hardware address', check: hardwareAddressProblem },
-  host_name: { type: 'string', summary: 'Name of the link on the host', check: interfaceNameProblem },
-  mtu: { type: 'integer', min: 68, max: 65_535, summary: 'Largest packet in bytes' },
-  'ipv4.address': {
-    type: 'string',
-    live: true,
-    summary: 'Address that DHCP always gives, or "none"',
-    check: ipv4Problem,
-  },
-  'ipv6.address': {
-    type: 'string',
-    live: true,
-    summary: 'Address that DHCP always gives, or "none"',
-    check: ipv6Problem,
-  },
-  ...filterKeys,
-  'boot.priority': { type: 'integer', summary: 'Order of network boot; without effect on containers' },
-});
+const keys = { ...kindKey('bridged'), ...bridgedKeys, ...filterKeys };
 
 /** A veth pair that joins a managed network or a bridge of the host. */
 export const nicBridged: DeviceType = {
   type: 'nic',
   keys,
   problem(options: DeviceMap, facts: DeviceFacts): DeviceProblem | undefined {
-    const network = options['network'] ?? '';
-    if (network !== '') {
-      for (const key of ['nictype', 'parent']) {
-        if (options[key]) return { key, reason: 'cannot be set with "network"' };
-      }
-      const known = facts.networks.get(network);
-      if (!known) return { key: 'network', reason: `names the network "${network}", which does not exist` };
-      if (known.type !== 'bridge') return { key: 'network', reason: `"${network}" is no bridge` };
-      return addressProblem(options, 'ipv4', known.config) ?? addressProblem(options, 'ipv6', known.config);
-    }
-    if (options['nictype'] !== 'bridged') return { key: 'network', reason: 'or "nictype" is required' };
-    if (!options['parent']) return { key: 'parent', reason: 'is required for nictype "bridged"' };
-    const parent = facts.networks.get(options['parent']);
-    if (parent) return addressProblem(options, 'ipv4', parent.config) ?? addressProblem(options, 'ipv6', parent.config);
-    return unmanagedFilterProblem(options);
+    if (!options['network'] && options['nictype'] !== 'bridged')
+      return { key: 'network', reason: 'or "nictype" is required' };
+    if (!options['network'] && !options['parent'])
+      return { key: 'parent', reason: 'is required for nictype "bridged"' };
+    const known = facts.networks.get((options['network'] || options['parent']) ?? '');
+    const unfit = vlanProblem(options);
+    if (unfit || !known) return unfit ?? unmanagedFilterProblem(options);
+    return addressProblem(options, 'ipv4', known.config) ?? addressProblem(options, 'ipv6', known.config);
   },
-  keep(options: DeviceMap, kept: ConfigMap): ConfigMap {
-    return options['hwaddr'] || kept['hwaddr'] ? {} : { hwaddr: newHardwareAddress() };
-  },
-  perRun(options: DeviceMap, kept: ConfigMap, taken: ReadonlySet<string>): ConfigMap {
-    return {
-      host_name: options['host_name'] ?? `veth${randomBytes(4).toString('hex')}`,
-      ...(!options['name'] && { name: kept['name'] ?? firstFree('eth', taken) }),
-    };
-  },
+  keep: keepHardwareAddress,
+  perRun: (options, kept, taken) => linkNames(options, kept, taken, 'veth'),
+  link: context => linkOf(context, 'veth'),
   async start(context: DeviceContext): Promise<RuntimePart> {
-    const { options, volatile } = context;
     const place = await joinNetwork(context);
+    if (usesVlans(context.options)) await prepareVlans(place.bridge, managedName(context) !== undefined);
     await applyFilter(context, place);
-    const nic = {
-      hostName: volatile['host_name'] ?? '',
-      bridge: place.bridge,
-      name: (options['name'] || volatile['name']) ?? 'eth0',
-      hardwareAddress: addressOf(context),
-      ...(options['mtu'] && { mtu: Number(options['mtu']) }),
-    };
-    return { nics: [nic], mounts: [] };
+    const mtu = await mtuOf(place.bridge);
+    return { nics: [{ mtu, ...linkOf(context, 'veth'), bridge: place.bridge }], mounts: [] };
   },
   async started(context: DeviceContext): Promise<void> {
-    const { services, volatile } = context;
-    await services.networks.find(managedName(context) ?? '')?.joined({ hostInterface: volatile['host_name'] ?? '' });
-    if (isSet(context.options, 'security.port_isolation')) await applyIsolation(context);
+    const { services, options } = context;
+    await services.networks.find(managedName(context) ?? '')?.joined({ hostInterface: hostNameOf(context) });
+    if (isSet(options, 'security.port_isolation')) await applyIsolation(context);
+    if (usesVlans(options)) await applyVlans(hostNameOf(context), options);
+    await applyLimits(context);
+    await applyRoutes(options, bridgeOf(context));
   },
   async update(context: DeviceContext, before: DeviceMap): Promise<void> {
     const place = await joinNetwork(context);
+    await applyLimits(context, before);
+    await applyRoutes(context.options, place.bridge, before);
     if (isFiltered(context.options)) await applyFilter(context, place);
     else await removeFilter({ ...context, options: before });
     await applyIsolation(context);
@@ -99,6 +64,8 @@ export const nicBridged: DeviceType = {
     const { services, instance, name } = context;
     await services.networks.find(managedName(context) ?? '')?.detach({ instance, device: name });
     await removeFilter(context);
+    await dropLimits(context);
+    await dropRoutes(context.options, bridgeOf(context));
   },
 };
 
@@ -108,8 +75,13 @@ function managedName({ services, options }: DeviceContext): string | undefined {
   return services.networks.find(options['parent'] ?? '') ? options['parent'] : undefined;
 }
 
-function addressOf({ options, volatile }: DeviceContext): string {
-  return (options['hwaddr'] || volatile['hwaddr']) ?? '';
+/** A managed bridge has the name of its network. */
+function bridgeOf({ options }: DeviceContext): string {
+  return (options['network'] || options['parent']) ?? '';
+}
+
+async function mtuOf(link: string): Promise<number> {
+  return Number(await readFile(`/sys/class/net/${link}/mtu`, 'utf8').catch(() => '1500'));
 }
 
 /** Makes the NIC known to its network; what it gets there. */
@@ -136,30 +108,6 @@ async function joinNetwork(context: DeviceContext): Promise<NicPlace> {
     throw new ApiError('failed-precondition', `Device "${name}" cannot start: "${bridge}" is no bridge of this host`);
   });
   return { bridge, ...(ipv4Address && { ipv4: ipv4Address }), ...(ipv6Address && { ipv6: ipv6Address }) };
-}
-
-function newHardwareAddress(): string {
-  // 00:16:3e is Xen's range, which LXD uses
-  return `00:16:3e:${[...randomBytes(3)].map(byte => byte.toString(16).padStart(2, '0')).join(':')}`;
-}
-
-function firstFree(prefix: string, taken: ReadonlySet<string>): string {
-  for (let number = 0; ; number += 1) {
-    if (!taken.has(`${prefix}${String(number)}`)) return `${prefix}${String(number)}`;
-  }
-}
-
-function hardwareAddressProblem(value: string): string | undefined {
-  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(value)) return 'must be an address such as "00:16:3e:12:34:56"';
-  return Number.parseInt(value.slice(0, 2), 16) % 2 === 0 ? undefined : 'must not be a multicast address';
-}
-
-function ipv4Problem(value: string): string | undefined {
-  return isIPv4(value) || value === 'none' ? undefined : 'must be an IPv4 address or "none"';
-}
-
-function ipv6Problem(value: string): string | undefined {
-  return (isIPv6(value) && !value.includes('%')) || value === 'none' ? undefined : 'must be an IPv6 address or "none"';
 }
 
 /** A static address must lie in the network's own subnet, or dnsmasq would never give it. */

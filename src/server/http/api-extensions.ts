@@ -192,5 +192,12 @@ export const apiExtensions: readonly string[] = [
   'container_nic_ipfilter',
   'instance_nic_bridged_port_isolation',
   'instance_nic_network',
+  'container_nic_routes',
+  'container_nic_routed',
+  'container_nic_routed_gateway',
+  'container_nic_routed_host_address',
+  'container_nic_routed_host_table',
+  'container_nic_routed_limits',
+  'instance_nic_routed_neighbor_probe',
   'instance_plan', // ours: ?plan=1 says what a change of instances would do
 ];

@@ -85,16 +85,21 @@ export async function loadDeviceFacts(
   of: 'instance' | 'profile' = 'instance',
 ): Promise<DeviceFacts> {
   const pools = await reader.all<{ name: string }>('SELECT name FROM storage_pools WHERE ready = 1');
+  return {
+    ...(of === 'instance' && { volumes: await loadVolumes(reader, project) }),
+    pools: new Set(pools.map(pool => pool.name)),
+    networks: await loadNetworkFacts(reader, project),
+  };
+}
+
+/** Networks that instances of a project may be on. */
+export async function loadNetworkFacts(reader: Reader, project: string): Promise<DeviceFacts['networks']> {
   const networks = await reader.all<{ id: number; name: string; type: string }>(
     `SELECT n.id, n.name, n.type FROM networks n JOIN projects p ON p.id = n.project_id WHERE p.name = ?`,
     [await ownerProject(reader, project, 'networks')],
   );
   const configs = networks.length === 0 ? new Map<number, ConfigMap>() : await loadConfigs(reader, networkConfig);
-  return {
-    ...(of === 'instance' && { volumes: await loadVolumes(reader, project) }),
-    pools: new Set(pools.map(pool => pool.name)),
-    networks: new Map(networks.map(({ id, name, type }) => [name, { type, config: configs.get(id) ?? {} }])),
-  };
+  return new Map(networks.map(({ id, name, type }) => [name, { type, config: configs.get(id) ?? {} }]));
 }
 
 async function loadVolumes(reader: Reader, project: string): Promise<ReadonlySet<string>> {

@@ -112,7 +112,7 @@ export async function attachDevices(
   for (const part of parts) {
     for (const nic of part.nics) {
       await services.runtime.attachNic(id, nic);
-      revert.add(`attaching link "${nic.name}"`, () => services.runtime.detachNic(id, nic.hostName));
+      revert.add(`attaching link "${nic.name}"`, () => services.runtime.detachNic(id, nic));
     }
   }
   // What lies below another mount comes after it.
@@ -133,11 +133,11 @@ export async function detachDevices(
   const id = containerId(owner.project, owner.name);
   const parts: MountedPart[] = [];
   for (const [name, options] of Object.entries(devices)) {
-    const hostName = volatileOf(config, name)['host_name'];
-    if (options['type'] === 'nic' && hostName) await services.runtime.detachNic(id, hostName);
-    parts.push(
-      ...((await deviceType(name, options).mounted?.(contextOf(services, owner, name, options, config))) ?? []),
-    );
+    const type = deviceType(name, options);
+    const context = contextOf(services, owner, name, options, config);
+    const link = type.link?.(context);
+    if (link?.hostName) await services.runtime.detachNic(id, link);
+    parts.push(...((await type.mounted?.(context)) ?? []));
   }
   for (const { target, number } of byPlace(parts).reverse()) await services.runtime.detachMount(id, target, number);
   await stopDevices(services, owner, devices, config);

@@ -11,7 +11,7 @@ import { missingVolatile, runVolatile } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
 import type { ResourceLimits } from '../runtime/runtime.ts';
 import { checkFreeAddresses } from './check-addresses.ts';
-import { checkInstance } from './check-instance.ts';
+import { checkInstance, loadNetworkFacts } from './check-instance.ts';
 import { containerSpec } from './container-spec.ts';
 import { diskThrottles } from './disk-limits.ts';
 import type { Expanded } from '../profiles/expand-config.ts';
@@ -27,7 +27,7 @@ import { assertAllowed, holdInstance } from './status.ts';
 
 /** Kept while the container runs: the boot it was started in, so that recovery tells a host's restart from its own end. */
 export const bootMark = 'volatile.last_state.boot';
-const perRunKeys = /^volatile\.(.+\.host_name|limits\.cpus)$/;
+const perRunKeys = /^volatile\.(.+\.(host_name|last_state\.(created|hwaddr|mtu))|limits\.cpus)$/;
 
 /** Id of the host's current boot (random(4)). */
 export function bootId(): string {
@@ -109,7 +109,7 @@ async function writeStarting(
     const record = await getInstance(tx, project, name);
     const expanded = await checkInstance(tx, record);
     await checkFreeAddresses(tx, record, expanded.devices);
-    const run = runVolatile(expanded.devices, record.config);
+    const run = runVolatile(expanded.devices, record.config, await loadNetworkFacts(tx, record.project));
     const limits = resourceLimits(expanded.config, hostResources(), await pinnedCpus(tx), hostLinks(run));
     const idmap = idmapOf(expanded.config, await isolatedRanges(tx, record.id));
     const keys = {

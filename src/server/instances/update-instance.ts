@@ -11,7 +11,7 @@ import { checkAddedDevices, missingVolatile, runVolatile } from '../devices/devi
 import { containerId } from '../paths.ts';
 import { applyLimits } from './apply-limits.ts';
 import { checkFreeAddresses } from './check-addresses.ts';
-import { checkInstance, type CheckedInstance, expandInstance } from './check-instance.ts';
+import { checkInstance, type CheckedInstance, expandInstance, loadNetworkFacts } from './check-instance.ts';
 import { type Expanded, rootDevice } from '../profiles/expand-config.ts';
 import { attachDevices, changedDevices, detachDevices, updateDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
@@ -117,7 +117,7 @@ export async function applyChange(
     const added = Object.keys(changedDevices(was.devices, now.devices).added);
     const keys = {
       ...missingVolatile(now.devices, record.config),
-      ...(runs && runVolatile(now.devices, record.config, added)),
+      ...(runs && runVolatile(now.devices, record.config, await loadNetworkFacts(tx, record.project), added)),
       ...(changesCloudInit(was, now) && { [cloudInitId]: randomUUID() }),
     };
     await patchInstanceConfig(tx, record.id, keys);
@@ -207,7 +207,7 @@ function mergeConfig(before: InstanceRecord, asked: ConfigMap, merge: boolean, d
   const isVolatile = (key: string): boolean => key.startsWith('volatile.');
   const config: Record<string, string> = {};
   for (const [key, value] of Object.entries(before.config)) {
-    const device = /^volatile\.(.+)\.(hwaddr|host_name|name)$/.exec(key)?.[1];
+    const device = /^volatile\.(.+)\.(hwaddr|host_name|name|last_state\..+)$/.exec(key)?.[1];
     const orphan = device !== undefined && before.devices[device] !== undefined && devices[device] === undefined;
     if (isVolatile(key) ? !orphan : merge) config[key] = value;
   }

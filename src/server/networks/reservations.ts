@@ -17,7 +17,9 @@ export async function reserveNics({ database, networkControl, networks }: Uses):
 }
 
 function reservationOf({ project, instance, device, options, hardwareAddress }: NicRecord): readonly NicReservation[] {
-  if (!hardwareAddress) return [];
+  // Others that have the bridge as their parent are not on it.
+  const joins = options['network'] || options['nictype'] === 'bridged';
+  if (!joins || !hardwareAddress) return [];
   const filtering = (family: string): boolean => parseBoolean(options[`security.${family}_filtering`] ?? '') === true;
   return [
     {

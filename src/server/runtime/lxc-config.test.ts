@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { renderConfig, type ConfigContext } from './lxc-config.ts';
-import type { ContainerSpec } from './runtime.ts';
+import type { ContainerNic, ContainerSpec } from './runtime.ts';
 
 const context: ConfigContext = {
   brand: 'lxd-like',
@@ -41,8 +41,8 @@ const spec: ContainerSpec = {
     },
   ],
   nics: [
-    { hostName: 'veth1', bridge: 'br0', name: 'eth0', hardwareAddress: '00:16:3e:00:00:01', mtu: 1400 },
-    { hostName: 'veth2', name: 'eth1', hardwareAddress: '00:16:3e:00:00:02' },
+    { kind: 'veth', hostName: 'veth1', bridge: 'br0', name: 'eth0', hardwareAddress: '00:16:3e:00:00:01', mtu: 1400 },
+    { kind: 'veth', hostName: 'veth2', name: 'eth1', hardwareAddress: '00:16:3e:00:00:02' },
   ],
   environment: { LANG: 'C.UTF-8' },
   limits: {},
@@ -127,11 +127,46 @@ lxc.init.cwd = /
     const privileged = renderConfig({ ...spec, idmap: undefined }, unified);
     expect(privileged).toMatch(/^lxc\.cgroup2\.devices\.deny = a\nlxc\.cgroup2\.devices\.allow = b \*:\* m$/m);
   });
+  test('tells the kinds of NICs', () => {
+    const nics: ContainerNic[] = [
+      { kind: 'macvlan', hostName: 'mac1', name: 'eth0', parent: 'en0', hardwareAddress: '00:16:3e:00:00:01' },
+      { kind: 'physical', hostName: 'en1', name: 'eth1', mtu: 1300 },
+      {
+        kind: 'veth',
+        hostName: 'veth1',
+        name: 'eth2',
+        addresses: ['192.0.2.9/32', '2001:db8::9/128'],
+        gateways: ['169.254.0.1', 'fe80::1'],
+      },
+    ];
+    const lines = renderConfig({ ...spec, nics }, context).split('\n');
+    expect(lines.filter(line => line.startsWith('lxc.net.'))).toEqual([
+      'lxc.net.0.type = macvlan',
+      'lxc.net.0.link = en0',
+      'lxc.net.0.macvlan.mode = bridge',
+      'lxc.net.0.name = eth0',
+      'lxc.net.0.hwaddr = 00:16:3e:00:00:01',
+      'lxc.net.0.flags = up',
+      'lxc.net.1.type = phys',
+      'lxc.net.1.link = en1',
+      'lxc.net.1.name = eth1',
+      'lxc.net.1.mtu = 1300',
+      'lxc.net.1.flags = up',
+      'lxc.net.2.type = veth',
+      'lxc.net.2.veth.pair = veth1',
+      'lxc.net.2.name = eth2',
+      'lxc.net.2.ipv4.address = 192.0.2.9/32',
+      'lxc.net.2.ipv6.address = 2001:db8::9/128',
+      'lxc.net.2.ipv4.gateway = 169.254.0.1',
+      'lxc.net.2.ipv6.gateway = fe80::1',
+      'lxc.net.2.flags = up',
+    ]);
+  });
   test.each([
     ['a host name', { hostName: 'web\nlxc.idmap = u 0 0 1' }],
     ['an environment variable', { environment: { A: '1\rlxc.include = /x' } }],
     ['a mount', { mounts: [{ source: '/a\n/b', target: '/c', kind: 'file' as const }] }],
-    ['a NIC', { nics: [{ hostName: 'v', name: 'e\n', hardwareAddress: 'x' }] }],
+    ['a NIC', { nics: [{ kind: 'veth' as const, hostName: 'v', name: 'e\n', hardwareAddress: 'x' }] }],
     ['raw lines', { rawConfig: 'lxc.init.cwd = \u0000' }],
   ])('refuses a control character in %s', (_what, change) => {
     expect(() => renderConfig({ ...spec, ...change }, context)).toThrow('control character');

@@ -135,14 +135,35 @@ function* nicKeys(nics: readonly ContainerNic[]): Generator<[string, string]> {
   if (nics.length === 0) yield ['lxc.net.0.type', 'empty'];
   for (const [index, nic] of nics.entries()) {
     const key = `lxc.net.${String(index)}`;
-    yield [`${key}.type`, 'veth'];
-    if (nic.bridge !== undefined) yield [`${key}.link`, nic.bridge];
-    yield [`${key}.veth.pair`, nic.hostName];
+    yield* linkKeys(key, nic);
     yield [`${key}.name`, nic.name];
-    yield [`${key}.hwaddr`, nic.hardwareAddress];
+    if (nic.hardwareAddress !== undefined) yield [`${key}.hwaddr`, nic.hardwareAddress];
     if (nic.mtu !== undefined) yield [`${key}.mtu`, String(nic.mtu)];
+    for (const address of nic.addresses ?? []) yield [`${key}.${familyOf(address)}.address`, address];
+    for (const gateway of nic.gateways ?? []) yield [`${key}.${familyOf(gateway)}.gateway`, gateway];
     yield [`${key}.flags`, 'up'];
   }
+}
+
+function* linkKeys(key: string, nic: ContainerNic): Generator<[string, string]> {
+  yield [`${key}.type`, nic.kind === 'physical' ? 'phys' : nic.kind];
+  switch (nic.kind) {
+    case 'veth':
+      if (nic.bridge !== undefined) yield [`${key}.link`, nic.bridge];
+      yield [`${key}.veth.pair`, nic.hostName];
+      break;
+    case 'macvlan':
+      yield [`${key}.link`, nic.parent ?? ''];
+      yield [`${key}.macvlan.mode`, 'bridge'];
+      break;
+    case 'physical':
+      yield [`${key}.link`, nic.hostName];
+      break;
+  }
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return address.includes(':') ? 'ipv6' : 'ipv4';
 }
 
 function rawLines(raw: string): string[] {

@@ -174,12 +174,17 @@ describe('LxcRuntime on this host', () => {
   test('NICs come and go while it runs', async () => {
     await place.runtime.start({
       ...spec,
-      nics: [{ hostName: 'ctt0', name: 'eth0', hardwareAddress: '00:16:3e:00:00:01' }],
+      nics: [{ kind: 'veth', hostName: 'ctt0', name: 'eth0', hardwareAddress: '00:16:3e:00:00:01' }],
     });
-    await place.runtime.attachNic(id, { hostName: 'ctt1', name: 'eth1', hardwareAddress: '00:16:3e:00:00:02' });
+    await place.runtime.attachNic(id, {
+      kind: 'veth',
+      hostName: 'ctt1',
+      name: 'eth1',
+      hardwareAddress: '00:16:3e:00:00:02',
+    });
     const names = (): readonly string[] => place.runtime.links(id).map(link => `${link.name} ${link.hardwareAddress}`);
     expect(names()).toEqual(['lo 00:00:00:00:00:00', 'eth0 00:16:3e:00:00:01', 'eth1 00:16:3e:00:00:02']);
-    await place.runtime.detachNic(id, 'ctt1');
+    await place.runtime.detachNic(id, { kind: 'veth', hostName: 'ctt1', name: 'eth1' });
     expect(names()).toEqual(['lo 00:00:00:00:00:00', 'eth0 00:16:3e:00:00:01']);
   });
   test('mounts come at start and while it runs', async () => {

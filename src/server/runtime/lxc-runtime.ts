@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from '#api/error.ts';
 import { installedPath } from '#base/install-root.ts';
 import type { Log } from '#base/log.ts';
-import { kernel, type Kernel } from '#native/kernel.ts';
+import type { Kernel } from '#native/kernel.ts';
 import type { StatePaths } from '../paths.ts';
 import { ApparmorProfiles } from './apparmor.ts';
 import { brandOf } from './brand.ts';
@@ -29,7 +29,7 @@ import { startValues } from './limits.ts';
 import { cgroupName, renderConfig } from './lxc-config.ts';
 import { readSeccomp, startContainer } from './lxc-helper.ts';
 import { NamespaceServer } from './namespace-server.ts';
-import { linksOf, plugNic } from './container-nics.ts';
+import { linksOf, plugNic, unplugNic } from './container-nics.ts';
 import { removePlaceholder } from './placeholder.ts';
 import { ProxyProcesses } from './proxy-processes.ts';
 import { RunningContainer } from './running-container.ts';
@@ -46,6 +46,7 @@ import type {
   FileServer,
   FilesTarget,
   ResourceLimits,
+  NicPlug,
   Runtime,
   StoppedEvent,
 } from './runtime.ts';
@@ -210,14 +211,12 @@ export class LxcRuntime implements Runtime {
     return this.#logs(id).clearConsole();
   }
 
-  attachNic(id: string, nic: ContainerNic): Promise<void> {
-    plugNic(this.#get(id).record.initPid, nic);
-    return Promise.resolve();
+  async attachNic(id: string, nic: ContainerNic): Promise<void> {
+    await plugNic(this.#get(id).record.initPid, nic);
   }
 
-  detachNic(_id: string, hostName: string): Promise<void> {
-    kernel.deleteLink(hostName);
-    return Promise.resolve();
+  async detachNic(id: string, nic: NicPlug): Promise<void> {
+    await unplugNic(this.#running.get(id)?.record.initPid, nic);
   }
 
   async attachMount(id: string, mount: ContainerMount): Promise<void> {

@@ -48,14 +48,29 @@ export interface DeviceNumber {
   readonly minor: number;
 }
 
-/** A veth pair: the host end joins a bridge, the container end is `name`. */
-export interface ContainerNic {
+/** Which link a NIC is, so that it can be unplugged. */
+export interface NicPlug {
+  /** a veth pair, a link on top of a host's one, or a link of the host that moves into the container */
+  readonly kind: 'veth' | 'macvlan' | 'physical';
+  /** of a veth pair the host's end, else the link's name on the host */
   readonly hostName: string;
-  /** bridge to join; absent for a p2p NIC */
-  readonly bridge?: string;
+  /** in the container */
   readonly name: string;
-  readonly hardwareAddress: string;
+  /** absent = as it is */
+  readonly hardwareAddress?: string;
+}
+
+/** A NIC to plug in. */
+export interface ContainerNic extends NicPlug {
+  /** bridge that the host's end of a veth pair joins, if any */
+  readonly bridge?: string;
+  /** link of the host below a macvlan */
+  readonly parent?: string;
   readonly mtu?: number;
+  /** addresses with prefix length that it has from the start */
+  readonly addresses?: readonly string[];
+  /** default gateways, which need not be in a subnet of its addresses */
+  readonly gateways?: readonly string[];
 }
 
 /** Everything the runtime must know to start a container. Values are validated; the renderer refuses line breaks again. */
@@ -338,7 +353,7 @@ export interface Runtime {
   /** Plugs a NIC into a running container, by netlink. */
   attachNic(id: string, nic: ContainerNic): Promise<void>;
   /** Succeeds when the NIC is gone. */
-  detachNic(id: string, hostName: string): Promise<void>;
+  detachNic(id: string, nic: NicPlug): Promise<void>;
   /** Mounts into a running container. */
   attachMount(id: string, mount: ContainerMount): Promise<void>;
   /** Succeeds when nothing is mounted there. A device that was there may not be used any more, and its place goes. */

@@ -14,6 +14,7 @@ import type {
   ExecRequest,
   FileServer,
   FilesTarget,
+  NicPlug,
   Proxies,
   ResourceLimits,
   Runtime,
@@ -229,8 +230,8 @@ export class FakeRuntime implements Runtime {
     return this.#change(id, container => container.nics.set(nic.hostName, nic));
   }
 
-  detachNic(id: string, hostName: string): Promise<void> {
-    this.#find(id)?.nics.delete(hostName);
+  detachNic(id: string, nic: NicPlug): Promise<void> {
+    this.#find(id)?.nics.delete(nic.hostName);
     return Promise.resolve();
   }
 
@@ -302,7 +303,7 @@ function fakeLink(nic: Pick<ContainerNic, 'name' | 'hardwareAddress'>, index: nu
     name: nic.name,
     flags: 0x1043,
     mtu: 1500,
-    hardwareAddress: nic.hardwareAddress,
+    hardwareAddress: nic.hardwareAddress ?? '',
     kind: nic.name === 'lo' ? '' : 'veth',
     peerIndex: 0,
     masterIndex: 0,

@@ -174,7 +174,7 @@ export function describeRuntime(name: string, create: () => Promise<RuntimeUnder
     });
     test('detachMount(), detachNic(), rename() and forget() succeed when there is nothing', async () => {
       await runtime.detachMount(id, '/mnt');
-      await runtime.detachNic(id, 'ctnonexistent');
+      await runtime.detachNic(id, { kind: 'veth', hostName: 'ctnonexistent', name: 'eth9' });
       await runtime.rename('c-none', 'c-other');
       await runtime.forget('c-none');
       expect((await runtime.consoleLog('c-none')).length).toBe(0);
