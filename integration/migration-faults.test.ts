@@ -18,7 +18,8 @@ beforeAll(async () => {
 
 function pointsOf(word: string): readonly (readonly [string, string])[] {
   const points = faultPoints.filter(point => point.startsWith(`${word}.`));
-  return points.flatMap(point => pools.map(pool => [point, pool] as const));
+  // The pools take turns: what differs between them is tried without faults in migration.test.ts.
+  return points.map((point, index) => [point, pools[(index + word.length) % pools.length] ?? 'default'] as const);
 }
 
 async function namesAt(daemon: TestDaemon): Promise<readonly string[]> {
