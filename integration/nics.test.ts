@@ -126,7 +126,9 @@ test('a bridged NIC has routes, limits and the MTU of its bridge', async () => {
   await lxc('config', 'device', 'set', 'c1', 'b', 'limits.egress=5Mbit', 'ipv6.routes=2001:db8:5::/64');
   expect(run('ip', '-6', 'route', 'show', 'dev', daemon.bridge)).toContain('2001:db8:5::/64');
   await daemon.kill();
+  run('ip', 'link', 'add', 'ifb0badcafe', 'type', 'ifb'); // as a NIC leaves it whose removal was cut short
   await daemon.start();
+  expect(kernel.links().some(({ name }) => name === 'ifb0badcafe')).toBe(false);
   await lxc('stop', '-f', 'c1');
   expect(run('ip', 'route', 'show', 'dev', daemon.bridge)).not.toContain('203.0.113.0/24');
   expect(run('ip', '-6', 'route', 'show', 'dev', daemon.bridge)).not.toContain('2001:db8:5::/64');
@@ -215,6 +217,24 @@ test('a routed NIC is reached through the host, and says which sysctl is missing
   }
   await lxc('config', 'device', 'remove', 'c1', 'r');
   expect(run('ip', 'neighbour', 'show', 'proxy')).toBe('');
+});
+
+test('a VLAN of the parent has a link of its own while it is used, where the kernel has VLANs', async () => {
+  const words = ['config', 'device', 'add', 'c1', 'v', 'nic', `parent=${uplink}`, 'name=v0', 'vlan=5'];
+  const vlan = `${uplink}.5`;
+  for (const nictype of ['macvlan', 'physical']) {
+    const { status, stderr } = await daemon.lxc([...words, `nictype=${nictype}`]);
+    if (status !== 0) {
+      expect(stderr).toContain('this kernel has no VLANs');
+      continue;
+    }
+    expect(await links()).toContain('v0@');
+    expect(await volatile('v.last_state.created')).toBe('true');
+    await lxc('restart', '-f', 'c1');
+    expect(await links()).toContain('v0@');
+    await lxc('config', 'device', 'remove', 'c1', 'v');
+    expect(kernel.links().some(({ name }) => name === vlan)).toBe(false);
+  }
 });
 
 test('bridges that cannot tell VLANs apart refuse them with the reason', async () => {

@@ -50,9 +50,8 @@ export async function ensureNicLimits(link: string, limits: NicLimits): Promise<
   }
 }
 
-/** Succeeds when there are none, and when the link is gone. */
-export async function removeNicLimits(link: string): Promise<void> {
-  kernel.deleteLink(shaperOf(link));
+async function removeNicLimits(link: string): Promise<void> {
+  removeShaper(link);
   const shown = await runCommand('tc', ['qdisc', 'show', 'dev', link]).catch(() => ({ stdout: '' }));
   const commands: string[] = [];
   if (shown.stdout.includes('qdisc htb 1:')) commands.push(`qdisc del dev ${link} root`);
@@ -70,6 +69,20 @@ async function shapeElsewhere(link: string, filter: string, rate: number): Promi
     `class add dev ${shaper} parent 1:0 classid 1:10 htb rate ${String(rate)}bit`,
     `${filter} action mirred egress redirect dev ${shaper}`,
   ]);
+}
+
+/** Removes what limits need beside the link itself; succeeds when there is nothing. */
+export function removeShaper(link: string): void {
+  kernel.deleteLink(shaperOf(link));
+}
+
+/** Removes such links whose NIC has gone without anybody to clean up. */
+export function removeLostShapers(): void {
+  const links = kernel.links();
+  const used = new Set(links.map(({ name }) => shaperOf(name)));
+  for (const { name, kind } of links) {
+    if (kind === 'ifb' && /^ifb[0-9a-f]{8}$/.test(name) && !used.has(name)) kernel.deleteLink(name);
+  }
 }
 
 function shaperOf(link: string): string {

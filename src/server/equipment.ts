@@ -9,6 +9,7 @@ import { ImageUpkeep } from './images/refresh-image.ts';
 import { autostartInstances, stopAllInstances } from './instances/autostart.ts';
 import { followContainers } from './instances/follow-containers.ts';
 import { keepBackupFiles } from './instances/keep-backup-files.ts';
+import { removeLostShapers } from '#network/nic-limits.ts';
 import { healFilters } from './instances/heal-filters.ts';
 import { recoverInstances } from './instances/recover.ts';
 import { followDeviceNodes } from './instances/hotplug.ts';
@@ -52,6 +53,7 @@ export const equipment: Equipment = {
     { what: 'following the containers', run: async services => followContainers(services) },
     { what: 'putting instances right', run: recoverInstances },
     { what: 'putting back filters of NICs', run: healFilters },
+    { what: 'removing what limits of lost NICs need', run: async () => removeLostShapers() },
     { what: 'opening the socket of guests', run: openGuestApi },
     { what: 'keeping backup.yaml of instances', run: keepBackupFiles },
   ],

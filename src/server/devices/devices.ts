@@ -8,6 +8,7 @@ import { infiniband, tpm } from './absent-hardware.ts';
 import { disk } from './disk.ts';
 import { gpu } from './gpu.ts';
 import { nicOf } from './nic.ts';
+import { gatewayProblem } from './nic-routed.ts';
 import { none } from './none.ts';
 import { proxy, translationProblem } from './proxy.ts';
 import { unixBlock, unixChar } from './unix-device.ts';
@@ -54,6 +55,8 @@ export function checkExpandedDevices(devices: DevicesMap, facts: DeviceFacts): v
       throw new ApiError('invalid-argument', `Device "${name}" takes the same place as device "${other}": ${place}`);
     if (place !== undefined) places.set(place, name);
   }
+  const clash = gatewayProblem(devices);
+  if (clash) throw new ApiError('invalid-argument', `Device "${clash.device}": ${clash.message}`);
   const problem = translationProblem(devices);
   if (problem)
     throw new ApiError('invalid-argument', `Device "${problem.device}": key "${problem.key ?? ''}" ${problem.reason}`);

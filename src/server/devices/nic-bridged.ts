@@ -16,7 +16,7 @@ import {
   unmanagedFilterProblem,
 } from './nic-filter.ts';
 import { bridgedKeys, kindKey } from './nic-keys.ts';
-import { applyLimits, applyRoutes, dropLimits, dropRoutes } from './nic-traffic.ts';
+import { applyLimits, applyRoutes, dropRoutes, removeHostEnd } from './nic-traffic.ts';
 
 const keys = { ...kindKey('bridged'), ...bridgedKeys, ...filterKeys };
 
@@ -64,7 +64,7 @@ export const nicBridged: DeviceType = {
     const { services, instance, name } = context;
     await services.networks.find(managedName(context) ?? '')?.detach({ instance, device: name });
     await removeFilter(context);
-    await dropLimits(context);
+    removeHostEnd(context);
     await dropRoutes(context.options, bridgeOf(context));
   },
 };

@@ -2,7 +2,7 @@ import type { DeviceMap } from '#api/common.ts';
 import type { DeviceContext, DeviceType } from './device.ts';
 import { hostNameOf, keepHardwareAddress, linkNames, linkOf } from './nic-common.ts';
 import { p2pKeys } from './nic-keys.ts';
-import { applyLimits, applyRoutes, dropLimits } from './nic-traffic.ts';
+import { applyLimits, applyRoutes, removeHostEnd } from './nic-traffic.ts';
 
 /** A veth pair whose end on the host joins nothing. */
 export const nicP2p: DeviceType = {
@@ -21,5 +21,5 @@ export const nicP2p: DeviceType = {
     await applyLimits(context, before);
     await applyRoutes(context.options, hostNameOf(context), before);
   },
-  stop: dropLimits, // routes go with the link
+  stop: context => Promise.resolve(removeHostEnd(context)), // routes go with it
 };

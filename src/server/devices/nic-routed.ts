@@ -1,4 +1,4 @@
-import type { DeviceMap } from '#api/common.ts';
+import type { DeviceMap, DevicesMap } from '#api/common.ts';
 import { effective, effectiveBoolean } from '#base/config-schema.ts';
 import { prepareRoutedLink, routeToGuest, type RoutedFamily, withdrawProxies } from '#network/routed-link.ts';
 import { probeAddresses } from '#network/neighbour-probe.ts';
@@ -7,7 +7,7 @@ import type { DeviceContext, DeviceProblem, DeviceType, RuntimePart } from './de
 import { hostNameOf, keepHardwareAddress, linkNames, linkOf } from './nic-common.ts';
 import { routedKeys } from './nic-keys.ts';
 import { ensureParent, parentVolatile, releaseParent } from './nic-parent.ts';
-import { applyLimits, dropLimits } from './nic-traffic.ts';
+import { applyLimits, removeHostEnd } from './nic-traffic.ts';
 
 /** A veth pair with addresses of its own, which the host routes to it and answers for on its own network. */
 export const nicRouted: DeviceType = {
@@ -57,12 +57,26 @@ export const nicRouted: DeviceType = {
     await applyLimits(context, before);
   },
   async stop(context: DeviceContext): Promise<void> {
-    await dropLimits(context);
+    removeHostEnd(context);
     const parent = parentOf(context);
     if (parent !== undefined) await withdrawProxies(parent, familiesOf(context.options));
     releaseParent(context);
   },
 };
+
+/** Two NICs cannot both be the way to everywhere. */
+export function gatewayProblem(devices: DevicesMap): { readonly device: string; readonly message: string } | undefined {
+  for (const family of [4, 6] as const) {
+    const [other, device] = Object.keys(devices).filter(name => {
+      const options = devices[name] ?? {};
+      const isRouted = options['type'] === 'nic' && options['nictype'] === 'routed';
+      return isRouted && value(options, family, 'gateway') === 'auto';
+    });
+    if (other === undefined || device === undefined) continue;
+    return { device, message: `Existing NIC "${other}" already uses "ipv${String(family)}.gateway" in auto mode` };
+  }
+  return undefined;
+}
 
 function familiesOf(options: DeviceMap): readonly RoutedFamily[] {
   return ([4, 6] as const).flatMap(family => {

@@ -1,5 +1,6 @@
 import type { DeviceMap } from '#api/common.ts';
-import { ensureNicLimits, type NicLimits, parseBitRate, removeNicLimits } from '#network/nic-limits.ts';
+import { kernel } from '#native/kernel.ts';
+import { ensureNicLimits, type NicLimits, parseBitRate, removeShaper } from '#network/nic-limits.ts';
 import { addRoutes, removeRoutes, subnetsOf } from '#network/nic-routes.ts';
 import type { DeviceContext } from './device.ts';
 import { hostNameOf } from './nic-common.ts';
@@ -10,9 +11,12 @@ export async function applyLimits(context: DeviceContext, before: DeviceMap = {}
   if (JSON.stringify(wanted) !== JSON.stringify(limitsOf(before))) await ensureNicLimits(hostNameOf(context), wanted);
 }
 
-/** Removes what limits leave behind when the link itself is gone. */
-export async function dropLimits(context: DeviceContext): Promise<void> {
-  if (Object.keys(limitsOf(context.options)).length > 0) await removeNicLimits(hostNameOf(context));
+/** Removes the host's end and what its limits need: a socket of the guest's may outlive the guest, and hold the link. */
+export function removeHostEnd(context: DeviceContext): void {
+  const link = hostNameOf(context);
+  if (!link) return;
+  kernel.deleteLink(link);
+  removeShaper(link);
 }
 
 function limitsOf(options: DeviceMap): NicLimits {

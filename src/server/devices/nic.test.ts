@@ -122,6 +122,15 @@ test.each<DeviceMap>([
   expect(problem(options)).toBe('');
 });
 
+test('only one routed NIC is the default gateway', () => {
+  const routed = { type: 'nic', nictype: 'routed', 'ipv4.address': '10.1.1.2' };
+  const none = { 'ipv4.gateway': 'none', 'ipv6.gateway': 'none' };
+  expect(() => checkExpandedDevices({ a: routed, b: routed }, facts)).toThrow(
+    'Device "b": Existing NIC "a" already uses "ipv4.gateway" in auto mode',
+  );
+  expect(() => checkExpandedDevices({ a: routed, b: { ...routed, ...none } }, facts)).not.toThrow();
+});
+
 describe('names of one run', () => {
   const run = (options: DeviceMap, config: DeviceMap = {}): DeviceMap =>
     runVolatile({ n: { type: 'nic', ...options } }, config, facts.networks);

@@ -2,8 +2,25 @@ import { runCommand } from '#base/run-command.ts';
 import { kernel, type Kernel } from '#native/kernel.ts';
 import type { ContainerNic, NicPlug } from './runtime.ts';
 
-/** Has a link in the network namespace of a container's init, as liblxc makes it at start. */
+/** Has a link in the network namespace of a container's init, as liblxc makes it at start, or nothing. */
 export async function plugNic(initPid: number, nic: ContainerNic): Promise<void> {
+  await moveIn(initPid, nic);
+  try {
+    await ip(initPid, [
+      ...(nic.kind === 'veth' ? [] : [`link set dev ${nic.name} up`]),
+      ...(nic.addresses ?? []).map(one => `address add ${one} dev ${nic.name}${one.includes(':') ? ' nodad' : ''}`),
+      ...(nic.gateways ?? []).flatMap(gateway => [
+        `route replace ${gateway} dev ${nic.name}`,
+        `route replace default via ${gateway} dev ${nic.name}`,
+      ]),
+    ]);
+  } catch (error) {
+    await unplugNic(initPid, nic);
+    throw error;
+  }
+}
+
+async function moveIn(initPid: number, nic: ContainerNic): Promise<void> {
   const mtu = nic.mtu === undefined ? {} : { mtu: nic.mtu };
   const address = nic.hardwareAddress === undefined ? {} : { hardwareAddress: nic.hardwareAddress };
   const place = `netns ${String(initPid)}`;
@@ -22,19 +39,11 @@ export async function plugNic(initPid: number, nic: ContainerNic): Promise<void>
       break;
     }
     case 'physical':
-      kernel.changeLink(nic.hostName, { ...mtu, ...address, up: false });
+      kernel.changeLink(nic.hostName, { up: false });
+      kernel.changeLink(nic.hostName, { ...mtu, ...address });
       await ip(undefined, [`link set dev ${nic.hostName} ${place} name ${nic.name}`]);
       break;
   }
-  const inside = [
-    ...(nic.kind === 'veth' ? [] : [`link set dev ${nic.name} up`]),
-    ...(nic.addresses ?? []).map(one => `address add ${one} dev ${nic.name}${one.includes(':') ? ' nodad' : ''}`),
-    ...(nic.gateways ?? []).flatMap(gateway => [
-      `route replace ${gateway} dev ${nic.name}`,
-      `route replace default via ${gateway} dev ${nic.name}`,
-    ]),
-  ];
-  await ip(initPid, inside);
 }
 
 /** Takes a link out of a container; one of the host's comes back under the name that it had there. */
