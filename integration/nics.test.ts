@@ -202,10 +202,13 @@ test('a routed NIC is reached through the host, and says which sysctl is missing
   run('ip', 'address', 'replace', '192.0.2.2/24', 'dev', uplink);
   run('ip', 'address', 'replace', '2001:db8::2/64', 'dev', uplink, 'nodad');
 
+  await lxc('config', 'device', 'add', 'c1', 'eth0', 'none'); // the profile's, which has a default route too
   await lxc(...add, ...addresses);
   for (const step of ['plugged in', 'from the start']) {
     expect(await links(), step).toContain('192.0.2.9/32');
     expect(await links(), step).toContain('2001:db8::9/128');
+    expect(await inGuest('ip', 'route'), step).toContain('default via 169.254.0.1 dev r0');
+    expect(await inGuest('ip', '-6', 'route'), step).toContain('default via fe80::1 dev r0');
     expect(run('ip', 'neighbour', 'show', 'proxy', 'dev', uplink)).toContain('192.0.2.9');
     expect(run('ip', 'route', 'show', 'table', '77')).toContain('192.0.2.9');
     expect(await other.succeeds(5000, 'busybox', 'ping', '-c', '1', '-W', '2', '192.0.2.9'), step).toBe(true);
