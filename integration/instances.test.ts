@@ -46,7 +46,11 @@ describe.each(storageDrivers)('instances on %s', storage => {
       (await daemon.request('GET', '/1.0/instances/c1/state')).json?.metadata.pid as number;
     const first = await pid();
     await daemon.cli(['exec', 'c1', '--', 'kill', '-INT', '1']);
-    expect(await settled(async () => (await pid()) > 0 && (await pid()) !== first)).toBe(true);
+    const restarted = async (): Promise<boolean> => {
+      const now = await pid(); // 0 in between
+      return now > 0 && now !== first;
+    };
+    expect(await settled(restarted)).toBe(true);
     expect(await daemon.must('exec', 'c1', '--', 'sh', '-c', 'touch /root/after && stat -c %u /root/after')).toBe(
       '0\n',
     );

@@ -39,7 +39,8 @@ async function prepare(stock: StockDaemon): Promise<void> {
   };
   await must('storage', 'create', 'default', 'btrfs', 'size=5GiB');
   await must('profile', 'device', 'add', 'default', 'root', 'disk', 'path=/', 'pool=default');
-  await must('network', 'create', stock.bridge);
+  // it looks for a free subnet by asking the network around, which may answer for all of them
+  await must('network', 'create', stock.bridge, 'ipv4.address=10.213.77.1/24', 'ipv4.nat=true');
   await must('profile', 'device', 'add', 'default', 'eth0', 'nic', `network=${stock.bridge}`, 'name=eth0');
   const image = makeBusyboxImage();
   try {

@@ -10,6 +10,7 @@ import { modernTarget, PathPattern, splitTarget } from './path-pattern.ts';
 import { errorEnvelope, sendReply } from './reply.ts';
 import { apiRequest } from './request.ts';
 import type { ApiRequest, Caller, Route, UpgradeRoute } from './route.ts';
+import { dropUnreadBody } from './unread-body.ts';
 import { validateBody } from './validation.ts';
 
 export interface AppParts {
@@ -108,8 +109,7 @@ async function sendError(parts: AppParts, request: FastifyRequest, reply: Fastif
   }
   const { method, url } = request;
   const failure = toApiError(error, parts.services.log, { method, url });
-  // what is left of an unread body must not be taken for the next request
-  if (!request.raw.complete) reply.header('connection', 'close');
+  dropUnreadBody(request.raw);
   await reply
     .code(failure.status)
     .header('content-type', 'application/json')
