@@ -34,7 +34,9 @@ export async function applyVlans(link: string, options: DeviceMap): Promise<void
   const lines = [
     ...(own && Number(usual) > 0 ? [`vlan del dev ${link} vid ${usual.trim()}`] : []),
     ...(own && own !== 'none' ? [`vlan add dev ${link} vid ${own} pvid untagged`] : []),
-    ...taggedOf(options).map(([from, to]) => `vlan add dev ${link} vid ${String(from)}-${String(to)}`),
+    ...taggedOf(options).map(
+      ([from, to]) => `vlan add dev ${link} vid ${String(from)}${from === to ? '' : `-${String(to)}`}`,
+    ),
   ];
   await runCommand('bridge', ['-batch', '-'], { input: `${lines.join('\n')}\n`, timeoutMs: 10_000 });
 }

@@ -54,14 +54,15 @@ export function releaseParent({ options, volatile }: DeviceContext): void {
 }
 
 /** Gives a link of the host that came back its name, address and MTU again. */
-export function restoreLink({ volatile }: DeviceContext): void {
+export function restoreLink({ options, volatile }: DeviceContext): void {
   const name = volatile['host_name'] ?? '';
   const hardwareAddress = volatile['last_state.hwaddr'];
   const mtu = Number(volatile['last_state.mtu']);
   if (!name || hardwareAddress === undefined) return;
   const links = kernel.links();
   // The kernel names it anew when its name was taken as the container's namespace went.
-  const fallen = links.find(link => link.kind === '' && link.hardwareAddress === hardwareAddress);
+  const addresses = [options['hwaddr']?.toLowerCase(), hardwareAddress];
+  const fallen = links.find(link => link.kind === '' && addresses.includes(link.hardwareAddress));
   const found = links.find(link => link.name === name) ?? fallen;
   if (!found) return;
   if (found.name !== name) kernel.changeLink(found.name, { up: false, newName: name });
