@@ -240,7 +240,7 @@ test('a VLAN of the parent has a link of its own while it is used, where the ker
   }
 });
 
-test('bridges that cannot tell VLANs apart refuse them with the reason', async () => {
+test('a bridged NIC is in VLANs, or refused with the reason where bridges do not filter them', async () => {
   const file = `/sys/class/net/${daemon.bridge}/bridge/vlan_filtering`;
   const words = ['config', 'device', 'add', 'c1', 'v', 'nic', `network=${daemon.bridge}`, 'name=v0', 'vlan=5'];
   let known = true;

@@ -196,6 +196,7 @@ export const apiExtensions: readonly string[] = [
   'network_vlan_physical',
   'network_type_macvlan',
   'network_type_physical',
+  'instance_nic_bridged_vlan',
   'container_nic_routes',
   'container_nic_routed',
   'container_nic_routed_gateway',
