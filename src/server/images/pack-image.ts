@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { lstat, mkdir, open, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
@@ -10,7 +8,7 @@ import { CommandError, runCommand } from '#base/run-command.ts';
 import { formatSize } from '#base/units.ts';
 import type { Services } from '../services.ts';
 import type { Compression } from './compression.ts';
-import { temporaryImagePath, type ReceivedImage } from './receive-image.ts';
+import { type ReceivedImage, settleImageFile, temporaryImagePath } from './receive-image.ts';
 import { allOrStop } from './unpack-tar.ts';
 
 export interface PackOptions {
@@ -53,7 +51,7 @@ export async function packImage(
       cause: error,
     });
   }
-  const received = await measure(file);
+  const received = await settleImageFile(file);
   revert.commit();
   return received;
 }
@@ -122,21 +120,6 @@ function counting(onProgress: (text: string) => void): Transform {
       done(null, chunk);
     },
   });
-}
-
-async function measure(file: string): Promise<ReceivedImage> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
-  await using handle = await open(file, 'r');
-  await handle.chmod(0o600);
-  await handle.sync();
-  return {
-    main: file,
-    rootfs: undefined,
-    fingerprint: hash.digest('hex'),
-    size: (await handle.stat()).size,
-    filename: '',
-  };
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { createHash, randomBytes, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { ApiError } from '#api/error.ts';
@@ -49,6 +50,17 @@ export async function receiveImage(
     await rm(main, { force: true });
     throw error;
   }
+}
+
+/** A unified image that was written to a temporary path, safe on the disk and measured. */
+export async function settleImageFile(file: string): Promise<ReceivedImage> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
+  await using handle = await open(file, 'r');
+  await handle.chmod(0o600);
+  await handle.sync();
+  const { size } = await handle.stat();
+  return { main: file, rootfs: undefined, fingerprint: hash.digest('hex'), size, filename: '' };
 }
 
 /** The same for a split image whose files come one after the other. */

@@ -1,10 +1,11 @@
 import { existsSync, type FSWatcher, watch } from 'node:fs';
 import path from 'node:path';
 import type { DevicesMap } from '#api/common.ts';
-import { findInstance, type InstanceRecord, listInstanceRows } from '#server/database/instances.ts';
+import { findInstance, type InstanceRecord } from '#server/database/instances.ts';
 import { deviceType } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
 import { expandInstance } from './check-instance.ts';
+import { listExpanded } from './expand-many.ts';
 import { contextOf } from './instance-devices.ts';
 import type { InstanceServices } from './instance-services.ts';
 import { holdInstance } from './status.ts';
@@ -85,15 +86,10 @@ async function followOne(services: InstanceServices, { record: { project, name }
 
 /** Running instances with devices that come and go. */
 async function running(services: InstanceServices): Promise<readonly Candidate[]> {
-  return await services.database.read(async reader => {
-    const found: Candidate[] = [];
-    for (const record of await listInstanceRows(reader)) {
-      if (services.runtime.status(containerId(record.project, record.name)) === 'stopped') continue;
-      const devices = hotplugged((await expandInstance(reader, record)).devices);
-      if (Object.keys(devices).length > 0) found.push({ record, devices });
-    }
-    return found;
-  });
+  return (await services.database.read(listExpanded))
+    .filter(({ record }) => services.runtime.status(containerId(record.project, record.name)) !== 'stopped')
+    .map(({ record, expanded }) => ({ record, devices: hotplugged(expanded.devices) }))
+    .filter(({ devices }) => Object.keys(devices).length > 0);
 }
 
 function hotplugged(devices: DevicesMap): DevicesMap {

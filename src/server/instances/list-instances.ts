@@ -1,12 +1,10 @@
 import type { Instance, InstanceFull, InstanceSnapshot } from '#api/instance.ts';
 import { type BackupRecord, instanceBackups, listBackupRows } from '#server/database/backups.ts';
-import type { Reader } from '#server/database/database.ts';
 import { getInstance, type InstanceRecord, listInstanceNames, listInstanceRows } from '#server/database/instances.ts';
-import { listProfiles, type ProfileRecord } from '#server/database/profiles.ts';
-import { ownerProjects } from '#server/database/project-features.ts';
 import { getSnapshot, listSnapshotRows, type SnapshotRecord } from '#server/database/snapshots.ts';
 import { expandInstance } from './check-instance.ts';
-import { expand, type Expanded } from '../profiles/expand-config.ts';
+import type { Expanded } from '../profiles/expand-config.ts';
+import { expandWith, type Profiles, profilesByName } from './expand-many.ts';
 import { instancePath, type InstanceServices } from './instance-services.ts';
 import { instanceState } from './instance-state.ts';
 import { viewBackup, viewInstance, viewSnapshot } from './instance-view.ts';
@@ -113,24 +111,6 @@ export async function readInstanceSnapshot(
 /** A URL path with `?project=` unless that is the default one. */
 export function inProject(path: string, project: string): string {
   return project === 'default' ? path : `${path}?project=${encodeURIComponent(project)}`;
-}
-
-/** Finds a profile by the project of the instance that names it. */
-type Profiles = (project: string, name: string) => ProfileRecord | undefined;
-
-async function profilesByName(reader: Reader, project: string | undefined): Promise<Profiles> {
-  const ownerOf = await ownerProjects(reader, 'profiles');
-  const profiles = await listProfiles(reader, project === undefined ? undefined : ownerOf(project));
-  const byName = new Map(profiles.map(profile => [`${profile.project}/${profile.name}`, profile]));
-  return (project, name) => byName.get(`${ownerOf(project)}/${name}`);
-}
-
-function expandWith(
-  profiles: Profiles,
-  local: Pick<InstanceRecord, 'project' | 'profiles' | 'config' | 'devices'>,
-): Expanded {
-  const layers = local.profiles.flatMap(name => profiles(local.project, name) ?? []);
-  return expand(layers, local);
 }
 
 function viewBackups(backups: readonly BackupRecord[]): InstanceFull['backups'] {

@@ -2,17 +2,18 @@ import { parseBoolean } from '#base/config-schema.ts';
 import { parseRetention, superfluous } from '#base/retention.ts';
 import { isScheduledAt, parseSchedule } from '#base/schedule.ts';
 import type { ConfigMap } from '#api/common.ts';
-import { type InstanceRecord, listInstanceRows } from '#server/database/instances.ts';
+import type { InstanceRecord } from '#server/database/instances.ts';
 import { listSnapshotRows } from '#server/database/snapshots.ts';
 import { containerId } from '../paths.ts';
-import { expandInstance } from './check-instance.ts';
+import { listExpanded } from './expand-many.ts';
 import type { ActionContext, InstanceServices } from './instance-services.ts';
 import { createSnapshot, createSnapshotHeld, deleteSnapshot, scheduledMark } from './snapshots.ts';
 
 /** Takes the snapshots of the given minutes, one of each instance at most; one that fails is logged. */
 export async function takeScheduledSnapshots(services: InstanceServices, minutes: readonly Date[]): Promise<void> {
   if (minutes.length === 0) return;
-  for (const { record, config } of await candidates(services)) {
+  for (const { record, expanded } of await services.database.read(listExpanded)) {
+    const { config } = expanded;
     const schedule = parseSchedule(config['snapshots.schedule'] ?? '');
     if (!record.ready || !schedule || !minutes.some(minute => isScheduledAt(schedule, minute))) continue;
     const stopped = services.runtime.status(containerId(record.project, record.name)) === 'stopped';
@@ -45,17 +46,6 @@ async function pruneSnapshots(services: InstanceServices, record: InstanceRecord
   const scheduled = rows.filter(({ ready, config }) => ready && config[scheduledMark] === 'true');
   for (const { name } of superfluous(retention, scheduled))
     await deleteSnapshot(services, record.project, record.name, name);
-}
-
-async function candidates(
-  services: InstanceServices,
-): Promise<readonly { readonly record: InstanceRecord; readonly config: ConfigMap }[]> {
-  return await services.database.read(async reader => {
-    const found: { record: InstanceRecord; config: ConfigMap }[] = [];
-    for (const record of await listInstanceRows(reader))
-      found.push({ record, config: (await expandInstance(reader, record)).config });
-    return found;
-  });
 }
 
 async function attempt(

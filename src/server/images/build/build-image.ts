@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { ApiError } from '#api/error.ts';
 import { Revert } from '#base/revert.ts';
 import { CommandError, runCommand } from '#base/run-command.ts';
 import type { Services } from '../../services.ts';
-import { temporaryImagePath, type ReceivedImage } from '../receive-image.ts';
+import { type ReceivedImage, settleImageFile, temporaryImagePath } from '../receive-image.ts';
 import { archiveLines } from './archive.ts';
 import { finishScript, guestFiles, guestTemplates } from './guest-files.ts';
 import { cloudPackages, type Recipe, type Variant } from './recipe.ts';
@@ -61,7 +59,7 @@ export async function buildImage(
   options.onStep('Packing the image');
   await writeMetadata(recipe, work, { variant: options.variant, epoch });
   await pack(work, file, { signal: options.signal, epoch });
-  const received = await measure(file);
+  const received = await settleImageFile(file);
   revert.commit();
   return received;
 }
@@ -180,21 +178,6 @@ async function pack(
     'rootfs',
   ];
   await runCommand('tar', args, { signal, timeoutMs });
-}
-
-async function measure(file: string): Promise<ReceivedImage> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
-  await using handle = await open(file, 'r');
-  await handle.chmod(0o600);
-  await handle.sync();
-  return {
-    main: file,
-    rootfs: undefined,
-    fingerprint: hash.digest('hex'),
-    size: (await stat(file)).size,
-    filename: '',
-  };
 }
 
 async function writeTree(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
