@@ -92,8 +92,9 @@ export async function startHeld(
   });
   await services.runtime.start(spec, context.signal);
   revert.add('starting the container', () => services.runtime.kill(id));
-  // Only now do the links exist that packets are told apart by.
-  if (expanded.config['limits.network.priority']) await services.runtime.setLimits(id, limits);
+  // Only now do the links exist that packets are told apart by, and files that the topmost cgroup does not show.
+  if (expanded.config['limits.network.priority'] || expanded.config['limits.disk.priority'])
+    await services.runtime.setLimits(id, limits);
   await noteStarted(services, record, expanded.devices, record.config);
   await faultPoint('start.after-runtime');
   revert.commit();
