@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { effective, parseBoolean } from '#base/config-schema.ts';
 import { Lane } from '#base/lane.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
-import { listInstanceRows } from '#server/database/instances.ts';
+import { findInstance } from '#server/database/instances.ts';
 import { containerId } from '../paths.ts';
-import { expandInstance } from './check-instance.ts';
 import { instanceKeys } from './config-keys.ts';
+import { listExpanded } from './expand-many.ts';
 import type { InstanceServices } from './instance-services.ts';
 import { startInstance } from './start-instance.ts';
 import { stopInstance } from './stop-instance.ts';
@@ -17,8 +17,12 @@ interface Candidate {
 
 /** Containers that start or stop at the same time. */
 const width = 4;
+const lastPower = 'volatile.last_state.power';
 
-/** Starts instances that shall run: the highest boot.autostart.priority first, broken ones do not hold up the rest. */
+/**
+ * Starts instances that shall run: the highest boot.autostart.priority first, broken ones do not hold up the rest.
+ * One that somebody starts or stops before its turn is left as they want it.
+ */
 export async function autostartInstances(services: InstanceServices, signal?: AbortSignal): Promise<void> {
   const wanted = (await candidates(services)).filter(
     ({ record, config }) => record.ready && isStopped(services, record) && shallRun(config),
@@ -47,7 +51,8 @@ async function autostart(
 ): Promise<void> {
   if (signal?.aborted) return;
   try {
-    await startInstance(services, record.project, record.name, signal ? { signal } : {});
+    const asListed = () => isAsListed(services, record);
+    await startInstance(services, record.project, record.name, signal ? { signal } : {}, asListed);
   } catch (error) {
     services.log.error('Failed starting an instance at boot', {
       project: record.project,
@@ -76,12 +81,14 @@ async function stopForShutdown(
 }
 
 async function candidates(services: InstanceServices): Promise<readonly Candidate[]> {
-  return await services.database.read(async reader => {
-    const found: Candidate[] = [];
-    for (const record of await listInstanceRows(reader))
-      found.push({ record, config: (await expandInstance(reader, record)).config });
-    return found;
-  });
+  const listed = await services.database.read(listExpanded);
+  return listed.map(({ record, expanded }) => ({ record, config: expanded.config }));
+}
+
+/** Whether nobody has started, stopped or deleted the instance since it was listed; the caller holds its lock. */
+async function isAsListed(services: InstanceServices, listed: InstanceRecord): Promise<boolean> {
+  const now = await services.database.read(reader => findInstance(reader, listed.project, listed.name));
+  return now?.id === listed.id && now.config[lastPower] === listed.config[lastPower] && isStopped(services, now);
 }
 
 function isStopped(services: InstanceServices, record: InstanceRecord): boolean {
@@ -91,7 +98,7 @@ function isStopped(services: InstanceServices, record: InstanceRecord): boolean 
 /** boot.autostart where it is set, else as it was left. */
 function shallRun(config: Readonly<Record<string, string>>): boolean {
   const asked = config['boot.autostart'];
-  return asked ? (parseBoolean(asked) ?? false) : config['volatile.last_state.power'] === 'RUNNING';
+  return asked ? (parseBoolean(asked) ?? false) : config[lastPower] === 'RUNNING';
 }
 
 function byPriority(list: readonly Candidate[], key: string): readonly (readonly Candidate[])[] {

@@ -4,7 +4,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { InstancesPost } from '#api/instance.ts';
 import { findInstance, type InstanceRecord, listInstanceRows, updateInstance } from '#server/database/instances.ts';
 import { listSnapshotNames } from '#server/database/snapshots.ts';
-import { autostartInstances } from './autostart.ts';
 import { changeProfile } from './change-profile.ts';
 import { createInstance, planCreate } from './create-instance.ts';
 import { deleteInstance } from './delete-instance.ts';
@@ -209,21 +208,6 @@ describe('power', () => {
     world.runtime.end('c1');
     await expect.poll(() => world.told.at(-1)).toBe('instance-shutdown');
     expect(world.attached.size).toBe(0);
-  });
-
-  test('autostart follows boot.autostart, else how it was left', async () => {
-    await create('always', { config: { 'boot.autostart': 'true' } });
-    await create('never', { config: { 'boot.autostart': 'false' } });
-    await create('left');
-    await world.services.database.write(async tx => {
-      for (const name of ['left', 'never']) {
-        const record = await findInstance(tx, 'default', name);
-        if (record)
-          await updateInstance(tx, record, { config: { ...record.config, 'volatile.last_state.power': 'RUNNING' } });
-      }
-    });
-    await autostartInstances(world.services);
-    expect([...world.runtime.states.keys()].sort()).toEqual(['always', 'left']);
   });
 });
 

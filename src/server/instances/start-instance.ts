@@ -34,14 +34,19 @@ export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/** Starts a stopped instance; it is left stopped and clean when a step fails. */
+/**
+ * Starts a stopped instance; it is left stopped and clean when a step fails.
+ * @param wanted asked while the instance is held: on false nothing is done
+ */
 export async function startInstance(
   services: InstanceServices,
   project: string,
   name: string,
   context: ActionContext = {},
+  wanted: () => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<void> {
   using _lock = await holdInstance(services.locks, project, name, 'start', context.signal);
+  if (!(await wanted())) return;
   await startHeld(services, project, name, context);
   emitLifecycle(services.events, 'instance-started', instancePath(name), {
     project,
