@@ -6,6 +6,8 @@ import type { InstanceServices } from './instance-services.ts';
 import { holdInstance } from './status.ts';
 
 const retryMs = 5000;
+/** From a change to the write: a file written at once would hold up the next action and be flushed by a snapshot. */
+const gatherMs = 1000;
 
 /** What changes an instance's description: its own life, its profiles, its pool. */
 const ofInstance = /^instance-(created|updated|renamed|restored|started|stopped|snapshot-\w+)$/;
@@ -50,7 +52,7 @@ class Keeper {
     this.#due.add(`${project}/${name}`);
     if (this.#working) return;
     this.#working = true;
-    void this.#work();
+    setTimeout(() => void this.#work(), gatherMs).unref();
   }
 
   async #work(): Promise<void> {
