@@ -78,6 +78,9 @@ describe.each(storageDrivers)('custom volumes on %s', driver => {
     expect(await sh('c1', 'ls /data')).toBe('');
     await lxc('storage', 'volume', 'detach', 'default', 'data', 'c2');
     expect((await daemon.request('GET', `${volumes}/data`)).json?.metadata.used_by).toEqual([]);
+    await daemon.must('storage', 'volume', 'attach', 'default', 'data', 'c1', '/only/path');
+    expect(await sh('c1', 'cat /only/path/file')).toBe('hello\n');
+    await daemon.must('storage', 'volume', 'detach', 'default', 'data', 'c1');
   });
 
   test('are shared by instances with other ids only when they are shifted', async () => {

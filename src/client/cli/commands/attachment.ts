@@ -15,6 +15,8 @@ export interface AttachmentOptions {
   readonly sample: string;
   /** the positional after the device's name */
   readonly more: string;
+  /** reads what was given after the holder: the device's name and the last positional */
+  placed(object: string, given: readonly string[]): { readonly device: string; readonly more?: string | undefined };
   device(pool: string, object: string, more: string | undefined): DeviceMap;
   matches(device: DeviceMap, pool: string, object: string): boolean;
 }
@@ -34,13 +36,11 @@ export function attachmentCommands(group: AttachmentOptions): readonly CommandSp
         examples: [[`${group.path} attach${suffix} ${group.sample} ${sample} dev0`, 'Attach it as the device "dev0".']],
         run: async (session, args) => {
           const { client, pool, object, rest } = await attached(session, group, args);
-          const [name = '', device = object, more] = rest;
+          const [name = '', ...given] = rest;
+          const { device, more } = group.placed(object, given);
           await change(session, client, holder, name, devices => {
             if (devices[device]) throw new ApiError('already-exists', `Device "${device}" already exists`);
-            return {
-              ...devices,
-              [device]: group.device(pool, object, more ?? (group.words === 1 ? device : undefined)),
-            };
+            return { ...devices, [device]: group.device(pool, object, more) };
           });
         },
       }),

@@ -124,6 +124,7 @@ export const commands: readonly CommandSpec[] = [
     noun: 'network interface',
     sample: 'br1',
     more: '[<interface name>]',
+    placed: (network, [device = network, interfaceName = device]) => ({ device, more: interfaceName }),
     device: (_pool, network, interfaceName) => ({
       type: 'nic',
       network,

@@ -163,6 +163,9 @@ export const volumeCommands: readonly CommandSpec[] = [
     noun: 'storage volume',
     sample: 'default data',
     more: '[<path>]',
+    // a single word is the path
+    placed: (volume, [first, path]) =>
+      path === undefined ? { device: volume, more: first } : { device: first ?? volume, more: path },
     device: (pool, source, path) => ({ type: 'disk', pool, source, ...(path === undefined ? {} : { path }) }),
     matches: (device, pool, source) =>
       device['type'] === 'disk' && device['pool'] === pool && device['source'] === source,
