@@ -323,6 +323,11 @@ describe('hostile backups', () => {
     expect(await settled(() => !uploads().some(name => name.startsWith('lxd_backup_')))).toBe(true);
   });
 
+  test('a file that is no archive is called a backup, not an image', async () => {
+    const { stderr } = await daemon.cli(['import', '/etc/hosts']);
+    expect(stderr).toContain('The backup is neither a tar archive');
+  });
+
   test('the same archive without the evil is taken', async () => {
     const answer = await daemon.request('POST', '/1.0/instances', makeTar(whole), {
       'content-type': 'application/octet-stream',

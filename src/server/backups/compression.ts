@@ -43,7 +43,7 @@ export async function compressed(
 
 /** The bytes of an archive, uncompressed; the stream fails when they cannot be had. */
 export async function decompressed(file: string, signal: AbortSignal): Promise<Readable> {
-  const format = await detectFormat(file);
+  const format = await detectFormat(file, 'backup');
   if (format === 'tar') return createReadStream(file, { highWaterMark: chunkBytes, signal });
   const decompressor = decompressors[format];
   if (!decompressor)

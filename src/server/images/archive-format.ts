@@ -31,14 +31,14 @@ export const decompressors: Readonly<Partial<Record<ArchiveFormat, Decompressor>
 const bytesNeeded = 263;
 
 /** Reads the first bytes: names and content types of uploads say nothing that can be trusted. */
-export async function detectFormat(file: string): Promise<ArchiveFormat> {
+export async function detectFormat(file: string, noun = 'image'): Promise<ArchiveFormat> {
   await using handle = await open(file, 'r');
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytesNeeded), 0, bytesNeeded, 0);
   const format = formatOf(buffer.subarray(0, bytesRead));
   if (!format)
     throw new ApiError(
       'invalid-argument',
-      'The image is neither a tar archive (plain, gzip, xz, zstd or bzip2) nor a squashfs file system',
+      `The ${noun} is neither a tar archive (plain, gzip, xz, zstd or bzip2) nor a squashfs file system`,
     );
   return format;
 }
