@@ -41,6 +41,11 @@ describe.each(storageDrivers)('instances on %s', storage => {
     expect(await statusOf('c1')).toBe('Running');
   });
 
+  test('a failed start points to the log, where there can be one', async () => {
+    expect((await daemon.cli(['start', 'c1'])).stderr).toMatch(/already running\. Try "lxd-like info --show-log c1"/);
+    expect((await daemon.cli(['start', 'nope'])).stderr).toBe('Error: Instance "nope" not found\n');
+  });
+
   test('a reboot by the guest keeps the container running with its files writable', async () => {
     const pid = async (): Promise<number> =>
       (await daemon.request('GET', '/1.0/instances/c1/state')).json?.metadata.pid as number;

@@ -135,7 +135,8 @@ function failureOf(
   action: InstanceAction,
 ): Error {
   const [first] = failures;
-  const hint = action === 'start' ? `. Try "lxd-like info --show-log ${first?.target ?? ''}" for more` : '';
+  const hasLog = action === 'start' && !ApiError.is(first?.error, 'not-found');
+  const hint = hasLog ? `. Try "lxd-like info --show-log ${first?.target ?? ''}" for more` : '';
   if (asked === 1 && first) return new Error(`${first.error.message}${hint}`, { cause: first.error });
   const told = failures.map(({ target, error }) => `${target}: ${error.message}`).join('; ');
   return new Error(`Failed for ${String(failures.length)} of ${String(asked)} instances: ${told}`);
