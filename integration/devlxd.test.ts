@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { settled, useDaemon } from './harness/fixture.ts';
@@ -78,11 +78,17 @@ test.each([
 
 test('a process of the host is nobody’s guest, even in the mount namespace of one', async () => {
   const place = path.join(`/proc/${String(hostPidOfInit(daemon.directory, 'c1'))}/root`, socket);
-  const failed = await new Promise<string>(resolve => {
-    const request = http.get({ socketPath: place, path: '/1.0/config' }, answer => resolve(String(answer.statusCode)));
-    request.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''));
+  const heard = await new Promise<string>((resolve, reject) => {
+    let text = '';
+    const connection = net.connect(place, () => connection.write('GET /1.0/config HTTP/1.1\r\nHost: x\r\n\r\n'));
+    connection.on('data', chunk => (text += chunk.toString('latin1')));
+    connection.on('error', (error: NodeJS.ErrnoException) => {
+      // which of the two depends on who is faster
+      if (!['ECONNRESET', 'EPIPE'].includes(error.code ?? '')) reject(error);
+    });
+    connection.on('close', () => resolve(text));
   });
-  expect(failed).toBe('ECONNRESET');
+  expect(heard, 'the connection is closed without a word').toBe('');
 });
 
 test('images are given only when allowed, and only those that anybody may have', async () => {
