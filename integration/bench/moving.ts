@@ -56,6 +56,8 @@ async function rowsOf(here: Endpoint, there: Endpoint, megabytes: number, runs: 
   cli('start', 'big');
   const migrated = cli('migrate', 'big', 'there:', '--timeout', '5');
   const downtime = Number(/downtime ([\d.]+) s/.exec(migrated)?.[1]) * 1000;
+  await there.changeState('big', 'stop');
+  await remove();
   const absolute = { unit: 'ms', lxd: undefined, absolute: true } as const;
   return [
     {
