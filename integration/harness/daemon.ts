@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http';
 import path from 'node:path';
 import { installedPath } from '#base/install-root.ts';
+import { emptyServer } from './empty-server.ts';
 import { watchLoopFiles } from './host.ts';
 import { type Output, runProgram, type RunOptions } from './run-program.ts';
 
@@ -171,26 +172,7 @@ export class TestDaemon {
 
   /** Deletes all instances, images, profiles, networks and pools. */
   async empty(): Promise<void> {
-    for (const name of await this.#names('/1.0/instances')) {
-      await this.operate('PUT', `/1.0/instances/${name}/state`, { action: 'stop', force: true, timeout: 30 });
-      await this.operate('DELETE', `/1.0/instances/${name}`);
-    }
-    for (const fingerprint of await this.#names('/1.0/images'))
-      await this.operate('DELETE', `/1.0/images/${fingerprint}`);
-    await this.request('PUT', '/1.0/profiles/default', { config: {}, devices: {} });
-    for (const name of await this.#names('/1.0/profiles')) await this.request('DELETE', `/1.0/profiles/${name}`);
-    const networks = (await this.request('GET', '/1.0/networks?recursion=1')).json?.metadata as {
-      name: string;
-      managed: boolean;
-    }[];
-    for (const { name, managed } of networks) if (managed) await this.request('DELETE', `/1.0/networks/${name}`);
-    for (const name of await this.#names('/1.0/storage-pools'))
-      await this.request('DELETE', `/1.0/storage-pools/${name}`);
-  }
-
-  async #names(url: string): Promise<readonly string[]> {
-    const urls = (await this.request('GET', url)).json?.metadata as string[];
-    return urls.map(entry => decodeURIComponent(entry.split('?')[0]?.split('/').pop() ?? ''));
+    await emptyServer(async (...request) => (await this.operate(...request)).json?.metadata as unknown);
   }
 }
 

@@ -2,6 +2,9 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { makeBusyboxImage } from './busybox-image.ts';
 import { TestDaemon } from './daemon.ts';
 import { type HostState, hostState, leftovers } from './host.ts';
+import { settled } from './settled.ts';
+
+export { settled };
 
 export const storageDrivers = ['btrfs', 'dir'] as const;
 export type StorageName = (typeof storageDrivers)[number] | 'zfs';
@@ -65,14 +68,4 @@ async function prepare(daemon: TestDaemon, options: FixtureOptions): Promise<voi
       image.remove();
     }
   }
-}
-
-/** Waits up to `timeoutMs` until the condition holds; whether it does. */
-export async function settled(condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<boolean> {
-  const end = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > end) return false;
-    await new Promise(resolve => setTimeout(resolve, 50));
-  }
-  return true;
 }
