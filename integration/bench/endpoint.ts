@@ -2,6 +2,18 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
+import { emptyServer } from '../harness/empty-server.ts';
+import { watchLoopFiles } from '../harness/host.ts';
+
+/** Does the work, which starts these daemons, and destroys them whatever came of it. */
+export async function usingEndpoints<T>(endpoints: readonly Endpoint[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    const ends = await Promise.allSettled(endpoints.map(endpoint => endpoint.destroy()));
+    for (const end of ends) if (end.status === 'rejected') console.error(end.reason);
+  }
+}
 
 /** A daemon under measurement: ours or stock LXD, both through the same API. */
 export class Endpoint {
@@ -16,6 +28,7 @@ export class Endpoint {
   constructor(name: string, command: readonly string[], cli: string) {
     this.name = name;
     this.directory = mkdtempSync('/tmp/lxdb-');
+    watchLoopFiles(this.directory);
     this.#command = command;
     this.cli = cli;
     this.#agent = new http.Agent({ keepAlive: true });
@@ -53,12 +66,18 @@ export class Endpoint {
     );
   }
 
+  get #ended(): boolean {
+    return this.#process?.exitCode !== null || this.#process.signalCode !== null;
+  }
+
   async stop(): Promise<void> {
     const child = this.#process;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || this.#ended) return;
     const ended = new Promise(resolve => child.once('exit', resolve));
     child.kill('SIGTERM');
+    const deadline = setTimeout(() => child.kill('SIGKILL'), 30_000);
     await ended;
+    clearTimeout(deadline);
   }
 
   // oxlint-disable-next-line typescript/no-explicit-any -- both daemons' answers, looked into freely
@@ -120,7 +139,18 @@ export class Endpoint {
     await this.operate('PUT', `/1.0/instances/${name}/state`, { action, force: true, timeout: -1 });
   }
 
-  remove(): void {
+  /** Deletes what the daemon keeps, ends it and removes its directory, however far it came. */
+  async destroy(): Promise<void> {
+    try {
+      if (this.#process && this.#ended) await this.start();
+      if (this.#process) await emptyServer((...request) => this.operate(...request).catch(() => undefined));
+    } finally {
+      await this.stop();
+      this.#remove();
+    }
+  }
+
+  #remove(): void {
     this.#agent.destroy();
     // LXD leaves its pools mounted when it ends
     const mounted = readFileSync('/proc/self/mounts', 'utf8')

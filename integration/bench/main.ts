@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { makeBusyboxImage } from '../harness/busybox-image.ts';
 import { installedPath } from '#base/install-root.ts';
-import { Endpoint } from './endpoint.ts';
+import { hostState, leftovers } from '../harness/host.ts';
+import { settled } from '../harness/settled.ts';
+import { Endpoint, usingEndpoints } from './endpoint.ts';
 import { type Row, printTable } from './measure.ts';
 import { measureMoving } from './moving.ts';
 import { type Figures, hostSpawnMs, measure, prepare, type Sizes } from './workloads.ts';
@@ -10,21 +12,11 @@ const quick = process.argv.includes('--quick');
 const sizes: Sizes = quick ? { runs: 3, stopped: 30, running: 3 } : { runs: 7, stopped: 300, running: 20 };
 
 async function figuresOf(endpoint: Endpoint, image: Buffer): Promise<Figures> {
-  const started = await endpoint.start();
-  try {
+  return await usingEndpoints([endpoint], async () => {
+    const started = await endpoint.start();
     const fingerprint = await prepare(endpoint, image);
-    const figures = await measure(endpoint, fingerprint, sizes);
-    await endpoint.operate('DELETE', `/1.0/images/${fingerprint}`);
-    await endpoint.request('PUT', '/1.0/profiles/default', { config: {}, devices: {}, description: '' });
-    await endpoint.request('DELETE', '/1.0/storage-pools/default');
-    return { ...figures, started };
-  } catch (error) {
-    console.error(error);
-    throw error;
-  } finally {
-    await endpoint.stop();
-    endpoint.remove();
-  }
+    return { ...(await measure(endpoint, fingerprint, sizes)), started };
+  });
 }
 
 function rowsOf(ours: Figures, lxd: Figures | undefined, hostSpawn: number): readonly Row[] {
@@ -85,14 +77,29 @@ function rowsOf(ours: Figures, lxd: Figures | undefined, hostSpawn: number): rea
   ];
 }
 
-const image = makeBusyboxImage();
-const bytes = readFileSync(image.file);
-image.remove();
-const launcher = installedPath('lxd-like');
-const ours = await figuresOf(new Endpoint('lxd-like', [launcher, 'daemon'], launcher), bytes);
-const alone = process.argv.includes('--alone');
-const stock = alone ? undefined : ['/usr/sbin/lxd', '/usr/bin/lxd'].find(file => existsSync(file));
-const lxd = stock ? await figuresOf(new Endpoint('LXD', [stock, '--group', 'root'], '/usr/bin/lxc'), bytes) : undefined;
-if (!stock && !alone) console.log('Stock LXD is not installed here: only our own figures\n');
-const moving = await measureMoving(bytes, quick ? 256 : 1024, quick ? 1 : 3);
-printTable([...rowsOf(ours, lxd, await hostSpawnMs(sizes.runs * 3)), ...moving]);
+async function main(): Promise<void> {
+  const image = makeBusyboxImage();
+  const bytes = readFileSync(image.file);
+  image.remove();
+  const launcher = installedPath('lxd-like');
+  const ours = await figuresOf(new Endpoint('lxd-like', [launcher, 'daemon'], launcher), bytes);
+  const alone = process.argv.includes('--alone');
+  const stock = alone ? undefined : ['/usr/sbin/lxd', '/usr/bin/lxd'].find(file => existsSync(file));
+  const lxd = stock
+    ? await figuresOf(new Endpoint('LXD', [stock, '--group', 'root'], '/usr/bin/lxc'), bytes)
+    : undefined;
+  if (!stock && !alone) console.log('Stock LXD is not installed here: only our own figures\n');
+  const moving = await measureMoving(bytes, quick ? 256 : 1024, quick ? 1 : 3);
+  printTable([...rowsOf(ours, lxd, await hostSpawnMs(sizes.runs * 3)), ...moving]);
+}
+
+const before = hostState();
+await main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
+await settled(() => leftovers(before, hostState()).length === 0);
+for (const line of leftovers(before, hostState())) {
+  console.error(`Left behind: ${line}`);
+  process.exitCode = 1;
+}

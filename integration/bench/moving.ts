@@ -4,7 +4,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { installedPath } from '#base/install-root.ts';
 import { freePort } from '../harness/free-port.ts';
-import { Endpoint } from './endpoint.ts';
+import { Endpoint, usingEndpoints } from './endpoint.ts';
 import { medianMs, type Row } from './measure.ts';
 import { prepare } from './workloads.ts';
 
@@ -14,7 +14,7 @@ export async function measureMoving(image: Buffer, megabytes: number, runs: numb
   const [here, there] = [0, 1].map(
     number => new Endpoint(`lxd-like ${String(number)}`, [launcher, 'daemon'], launcher),
   ) as [Endpoint, Endpoint];
-  try {
+  return await usingEndpoints([here, there], async () => {
     for (const endpoint of [here, there]) {
       await endpoint.start();
       await prepare(endpoint, image);
@@ -22,12 +22,7 @@ export async function measureMoving(image: Buffer, megabytes: number, runs: numb
       await endpoint.request('PUT', '/1.0', { config });
     }
     return await rowsOf(here, there, megabytes, runs);
-  } finally {
-    for (const endpoint of [here, there]) {
-      await endpoint.stop();
-      endpoint.remove();
-    }
-  }
+  });
 }
 
 async function rowsOf(here: Endpoint, there: Endpoint, megabytes: number, runs: number): Promise<readonly Row[]> {
