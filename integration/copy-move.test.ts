@@ -7,11 +7,7 @@ describe.each(storageDrivers)('copy and move on %s', driver => {
   const sh = (instance: string, script: string): Promise<string> =>
     daemon.must('exec', instance, '--', 'sh', '-c', script);
 
-  async function lxc(...args: readonly string[]): Promise<string> {
-    const { status, stdout, stderr } = await daemon.lxc(args);
-    if (status !== 0) throw new Error(`lxc ${args.join(' ')} exited with ${String(status)}: ${stderr}${stdout}`);
-    return stdout;
-  }
+  const lxc = daemon.mustLxc.bind(daemon);
 
   async function names(instance: string): Promise<readonly string[]> {
     const { json } = await daemon.request('GET', `/1.0/instances/${instance}/snapshots?recursion=1`);

@@ -13,11 +13,7 @@ function rules(chain: string): string {
   }
 }
 
-async function lxc(...words: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await daemon.lxc(words);
-  if (status !== 0) throw new Error(`lxc ${words.join(' ')}: ${stderr}`);
-  return stdout;
-}
+const lxc = daemon.mustLxc.bind(daemon);
 
 let gateway = '';
 beforeAll(async () => {

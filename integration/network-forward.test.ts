@@ -11,11 +11,7 @@ let outside: Guest;
 let address = '';
 let subnet = '';
 
-async function lxc(...words: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await daemon.lxc(words);
-  if (status !== 0) throw new Error(`lxc ${words.join(' ')}: ${stderr}`);
-  return stdout;
-}
+const lxc = daemon.mustLxc.bind(daemon);
 
 function rules(chain: string): string {
   const words = ['list', 'chain', 'inet', `lxd_like_${daemon.tag}`, `${chain}.${daemon.bridge}`];

@@ -8,11 +8,7 @@ const daemon = useDaemon({ storage: 'dir', network: true });
 const uplink = `u${daemon.tag}`;
 let other: Guest;
 
-async function lxc(...words: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await daemon.lxc(words);
-  if (status !== 0) throw new Error(`lxc ${words.join(' ')}: ${stderr}`);
-  return stdout;
-}
+const lxc = daemon.mustLxc.bind(daemon);
 
 beforeAll(async () => {
   other = await Guest.create();

@@ -6,11 +6,7 @@ const daemon = useDaemon({ storage: 'dir', network: true });
 const zone = 'lab.example.net';
 const server = ['@127.0.0.1', '-p', '5354', '+time=2', '+tries=1', '+nocmd'];
 
-async function lxc(...words: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await daemon.lxc(words);
-  if (status !== 0) throw new Error(`lxc ${words.join(' ')}: ${stderr}`);
-  return stdout;
-}
+const lxc = daemon.mustLxc.bind(daemon);
 
 function dig(...words: readonly string[]): string {
   const text = execFileSync('dig', [...server, ...words], { encoding: 'utf8' });

@@ -17,11 +17,7 @@ function run(program: string, ...words: readonly string[]): string {
   return execFileSync(program, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-async function lxc(...words: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await daemon.lxc(words);
-  if (status !== 0) throw new Error(`lxc ${words.join(' ')}: ${stderr}`);
-  return stdout;
-}
+const lxc = daemon.mustLxc.bind(daemon);
 
 async function refused(...words: readonly string[]): Promise<string> {
   const { status, stderr } = await daemon.lxc(words);

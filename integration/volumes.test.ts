@@ -10,11 +10,7 @@ describe.each(storageDrivers)('custom volumes on %s', driver => {
   const sh = (instance: string, script: string): Promise<string> =>
     daemon.must('exec', instance, '--', 'sh', '-c', script);
 
-  async function lxc(...args: readonly string[]): Promise<string> {
-    const { status, stdout, stderr } = await daemon.lxc(args);
-    if (status !== 0) throw new Error(`lxc ${args.join(' ')} exited with ${String(status)}: ${stderr}${stdout}`);
-    return stdout;
-  }
+  const lxc = daemon.mustLxc.bind(daemon);
 
   test('are created with the defaults of the pool, shown and listed', async () => {
     await daemon.must('storage', 'set', 'default', 'volume.snapshots.expiry', '3d');

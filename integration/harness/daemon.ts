@@ -115,6 +115,13 @@ export class TestDaemon {
     return await this.#run('lxc', args, options);
   }
 
+  /** Like lxc(), but a failure is the test's failure; gives standard output. */
+  async mustLxc(...args: readonly string[]): Promise<string> {
+    const { status, stdout, stderr } = await this.lxc(args);
+    if (status !== 0) throw new Error(`lxc ${args.join(' ')} exited with ${String(status)}: ${stderr}${stdout}`);
+    return stdout;
+  }
+
   async #run(program: string, args: readonly string[], options: RunOptions): Promise<Output> {
     return await runProgram(program, args, { ...options, env: { ...this.#environment, ...options.env } });
   }
