@@ -1,6 +1,5 @@
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { faultPoints } from '#base/fault-point.ts';
 import { useDaemon } from './harness/fixture.ts';
@@ -62,12 +61,7 @@ describe('the daemon is killed', () => {
       if (operation === 'move') await daemon.must('storage', 'create', 'other', 'dir');
       await prepare(operation);
       const before = (await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid as number;
-      await daemon.terminate();
-      await daemon.start({ LXD_LIKE_FAULT: `${point}:kill` });
-      await daemon.cli(trigger ?? []);
-      const died = await Promise.race([daemon.ended().then(() => true), sleep(5000, false)]);
-      expect(died, 'the daemon never came to this point').toBe(true);
-      await daemon.start();
+      await daemon.killAt(point, () => daemon.cli(trigger ?? []));
       expect((await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid).toBe(before);
       await expectWhole();
       await daemon.must('delete', 'bystander', '--force');

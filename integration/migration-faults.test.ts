@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { faultPoints } from '#base/fault-point.ts';
 import type { TestDaemon } from './harness/daemon.ts';
@@ -29,12 +28,8 @@ async function namesAt(daemon: TestDaemon): Promise<readonly string[]> {
 
 /** Ends the target in the middle of what the command starts, and starts it again. */
 async function killTargetAt(point: string, args: readonly string[]): Promise<void> {
-  await there.terminate();
-  await there.start({ LXD_LIKE_FAULT: `${point}:kill` });
-  const { status } = await here.cli(args);
-  expect(await Promise.race([there.ended().then(() => true), sleep(5000, false)])).toBe(true);
+  const { status } = await there.killAt(point, () => here.cli(args));
   expect(status).toBe(1);
-  await there.start();
 }
 
 async function expectSourceWhole(): Promise<void> {

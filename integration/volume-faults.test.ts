@@ -1,5 +1,4 @@
 import { rmSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { faultPoints } from '#base/fault-point.ts';
 import { useDaemon } from './harness/fixture.ts';
@@ -54,12 +53,7 @@ describe('the daemon is killed', () => {
       const trigger = triggers[point.split('.')[0] ?? ''];
       expect(trigger, `no trigger for ${point}`).toBeDefined();
       await fill('victim');
-      await daemon.terminate();
-      await daemon.start({ LXD_LIKE_FAULT: `${point}:kill` });
-      await daemon.cli(trigger ?? []);
-      const died = await Promise.race([daemon.ended().then(() => true), sleep(5000, false)]);
-      expect(died, 'the daemon never came to this point').toBe(true);
-      await daemon.start();
+      await daemon.killAt(point, () => daemon.cli(trigger ?? []));
       for (const pool of ['default', 'other']) {
         for (const name of await names(pool)) {
           if (!['victim', 'made'].includes(name)) continue;

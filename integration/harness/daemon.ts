@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { installedPath } from '#base/install-root.ts';
 import { emptyServer } from './empty-server.ts';
 import { watchLoopFiles } from './host.ts';
@@ -90,6 +91,17 @@ export class TestDaemon {
   async kill(): Promise<void> {
     this.#process?.kill('SIGKILL');
     await this.ended();
+  }
+
+  /** Restarts the daemon so that it ends at a fault point, does what leads there, and starts it again. */
+  async killAt<T>(point: string, work: () => Promise<T>): Promise<T> {
+    await this.terminate();
+    await this.start({ LXD_LIKE_FAULT: `${point}:kill` });
+    const result = await work();
+    const died = await Promise.race([this.ended().then(() => true), sleep(5000, false)]);
+    if (!died) throw new Error(`The daemon never came to ${point}`);
+    await this.start();
+    return result;
   }
 
   /** Ends the daemon as a service manager does for an upgrade. Containers keep running. */
