@@ -1,17 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { beforeAll, expect, test } from 'vitest';
 import { settled, useDaemon } from './harness/fixture.ts';
 
 const daemon = useDaemon({ storage: 'dir', network: true });
 
-function rules(chain: string): string {
-  const words = ['list', 'chain', 'inet', `lxd_like_${daemon.tag}`, `${chain}.${daemon.bridge}`];
-  try {
-    return execFileSync('nft', words, { encoding: 'utf8', stdio: 'pipe' });
-  } catch {
-    return '';
-  }
-}
+const rules = (chain: string): string => daemon.firewallChain('inet', `${chain}.${daemon.bridge}`);
 
 const lxc = daemon.mustLxc.bind(daemon);
 

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { settled, useDaemon } from './harness/fixture.ts';
@@ -20,14 +19,7 @@ async function state(
   return { pid: json?.metadata.pid as number, addresses: json?.metadata.network?.eth0?.addresses ?? [] };
 }
 
-function filterRules(chain: string): string {
-  const table = `lxd_like_${daemon.tag}`;
-  try {
-    return execFileSync('nft', ['list', 'chain', 'bridge', table, chain], { encoding: 'utf8', stdio: 'pipe' });
-  } catch {
-    return '';
-  }
-}
+const filterRules = (chain: string): string => daemon.firewallChain('bridge', chain);
 
 /** Which of the frames that the attacker sends the victim gets. */
 async function arriving(sent: Readonly<Record<string, string>>): Promise<readonly string[]> {

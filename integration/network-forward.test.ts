@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { kernel } from '#native/kernel.ts';
 import { Guest } from '#network/testing/guest.ts';
@@ -13,14 +12,7 @@ let subnet = '';
 
 const lxc = daemon.mustLxc.bind(daemon);
 
-function rules(chain: string): string {
-  const words = ['list', 'chain', 'inet', `lxd_like_${daemon.tag}`, `${chain}.${daemon.bridge}`];
-  try {
-    return execFileSync('nft', words, { encoding: 'utf8', stdio: 'pipe' });
-  } catch {
-    return '';
-  }
-}
+const rules = (chain: string): string => daemon.firewallChain('inet', `${chain}.${daemon.bridge}`);
 
 beforeAll(async () => {
   subnet = (await daemon.must('network', 'get', daemon.bridge, 'ipv4.address')).trim().replace(/\.1\/24$/, '');

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
@@ -74,6 +74,16 @@ export class TestDaemon {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
+  }
+
+  /** Text of a chain in this daemon's firewall table; empty when there is none. */
+  firewallChain(family: 'inet' | 'bridge', chain: string): string {
+    const words = ['list', 'chain', family, `lxd_like_${this.tag}`, chain];
+    try {
+      return execFileSync('nft', words, { encoding: 'utf8', stdio: 'pipe' });
+    } catch {
+      return '';
+    }
   }
 
   get log(): string {
