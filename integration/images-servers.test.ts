@@ -1,28 +1,21 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Image } from '#api/image.ts';
 import { makeBusyboxImage } from './harness/busybox-image.ts';
 import { type Answer, TestDaemon } from './harness/daemon.ts';
-import { useDaemon } from './harness/fixture.ts';
+import { useDaemons } from './harness/fixture.ts';
+import { freePort } from './harness/free-port.ts';
 import type { Output } from './harness/run-program.ts';
 import { makeSplitImage } from './harness/streams-server.ts';
 
-const here = useDaemon({ storage: 'dir' });
-// one check of the host for both: what one starts is no leftover of the other
-const there = new TestDaemon();
+const [here, there] = [new TestDaemon(), new TestDaemon()];
+useDaemons([
+  [here, { storage: 'dir' }],
+  [there, { storage: 'dir', image: false }],
+]);
 let ports: readonly [here: number, there: number];
-
-async function freePort(): Promise<number> {
-  return await new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 async function images(of: TestDaemon): Promise<readonly Image[]> {
   return (await of.request('GET', '/1.0/images?recursion=1')).json?.metadata as Image[];
@@ -46,17 +39,12 @@ async function curl(...args: readonly string[]): Promise<string> {
 }
 
 beforeAll(async () => {
-  await there.start();
-  await there.must('storage', 'create', 'default', 'dir');
-  await there.must('profile', 'device', 'add', 'default', 'root', 'disk', 'path=/', 'pool=default');
   ports = [await freePort(), await freePort()];
   await here.must('config', 'set', 'core.https_address', `127.0.0.1:${String(ports[0])}`);
   await there.must('config', 'set', 'core.https_address', `127.0.0.1:${String(ports[1])}`);
   const token = (await there.must('config', 'trust', 'add', '--name', 'here')).trim().split('\n').pop() ?? '';
   await here.must('remote', 'add', 'there', token);
 });
-
-afterAll(() => there.destroy());
 
 describe('copying between two servers', () => {
   test.each(['pull', 'push', 'relay'])('works by %s, with alias and visibility', async mode => {
