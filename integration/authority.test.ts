@@ -16,11 +16,21 @@ function openssl(...args: readonly string[]): void {
   execFileSync('openssl', [...args], { cwd: folder, stdio: 'pipe' });
 }
 
+const selfSigned = ['-x509', '-days', '2'];
+
+/** The words that ask for a key and a certificate; both authorities have the same subject. */
+function requestOf(name: string, subject: string): readonly string[] {
+  return ['req', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-subj', `/CN=${subject}`];
+}
+
+function makeAuthority(name: string): void {
+  openssl(...requestOf(name, 'ca'), ...selfSigned, '-out', `${name}.crt`);
+}
+
 /** A client's key and certificate; signed by the authority or by itself. */
 function makeClient(name: string, signed: boolean): void {
-  const request = ['req', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-subj', `/CN=${name}`];
-  if (!signed) return openssl(...request, '-x509', '-days', '2', '-out', `${name}.crt`);
-  openssl(...request, '-out', `${name}.csr`);
+  if (!signed) return openssl(...requestOf(name, name), ...selfSigned, '-out', `${name}.crt`);
+  openssl(...requestOf(name, name), '-out', `${name}.csr`);
   openssl('ca', '-batch', '-config', 'ca.cnf', '-in', `${name}.csr`, '-out', `${name}.crt`, '-notext');
 }
 
@@ -39,21 +49,7 @@ beforeAll(async () => {
   );
   writeFileSync(file('index.txt'), '');
   for (const name of ['serial', 'crlnumber']) writeFileSync(file(name), '1000\n');
-  openssl(
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    'ca.key',
-    '-out',
-    'ca.crt',
-    '-subj',
-    '/CN=ca',
-    '-days',
-    '2',
-  );
+  makeAuthority('ca');
   makeClient('good', true);
   makeClient('revoked', true);
   makeClient('foreign', false);
@@ -98,21 +94,7 @@ test('the signature is enough when core.trust_ca_certificates says so', async ()
 
 test('a list that another authority signed keeps the daemon from starting', async () => {
   await daemon.terminate();
-  openssl(
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    'other.key',
-    '-out',
-    'other.crt',
-    '-subj',
-    '/CN=ca',
-    '-days',
-    '2',
-  );
+  makeAuthority('other');
   copyFileSync(file('other.crt'), path.join(daemon.directory, 'server.ca'));
   daemon.spawn();
   expect(await daemon.ended()).toBe(1);
