@@ -31,6 +31,11 @@ export function apiRequest({ raw, params, query: text, caller, signal }: Request
   };
 }
 
+/** True for a list of objects as a whole, instead of their URLs: ?recursion=1. */
+export function wantsWhole(query: ApiRequest['query']): boolean {
+  return Number(query['recursion'] ?? 0) > 0;
+}
+
 /** True for ?all-projects=true. */
 export function wantsAllProjects(query: ApiRequest['query']): boolean {
   return query['all-projects'] === 'true' || query['all-projects'] === '1';

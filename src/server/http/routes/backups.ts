@@ -17,6 +17,7 @@ import type { Compression } from '#server/images/compression.ts';
 import { inProject } from '#server/instances/list-instances.ts';
 import type { OperationRequest } from '#server/operations/operation.ts';
 import type { Services } from '#server/services.ts';
+import { wantsWhole } from '../request.ts';
 import { accepted, type ApiRequest, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 import { renamePost } from './instance-schemas.ts';
 
@@ -78,7 +79,7 @@ export function backupRoutesOf(kind: BackupKind): readonly Route[] {
 async function list(kind: BackupKind, services: Services, request: ApiRequest): Promise<Reply> {
   const owner = await kind.owner(services, request);
   const backups = await listKept(services, owner);
-  if (Number(request.query['recursion'] ?? 0) > 0) return sync(backups.map(backup => kind.view(backup)));
+  if (wantsWhole(request.query)) return sync(backups.map(backup => kind.view(backup)));
   const urls = backups.map(({ name }) => `${owner.path}/backups/${encodeURIComponent(name)}`);
   return sync(urls.map(url => inProject(url, request.project)));
 }

@@ -6,6 +6,7 @@ import { issueToken } from '../../certificates/trust-token.ts';
 import { getProject } from '../../database/projects.ts';
 import type { Services } from '../../services.ts';
 import { assertEtag } from '../../etag.ts';
+import { wantsWhole } from '../request.ts';
 import { accepted, type ApiRequest, type Caller, created, type Reply, type Route, sync } from '../route.ts';
 
 const body = {
@@ -28,7 +29,7 @@ export const certificateRoutes: readonly Route[] = [
     access: 'trusted',
     handle: ({ administration }, { query, caller }) => {
       const seen = administration.trust.list().filter(entry => maySee(caller, entry));
-      const whole = Number(query['recursion'] ?? 0) > 0;
+      const whole = wantsWhole(query);
       return sync(whole ? seen : seen.map(({ fingerprint }) => `/1.0/certificates/${fingerprint}`));
     },
   },

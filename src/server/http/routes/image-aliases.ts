@@ -14,6 +14,7 @@ import { aliasSchema, checkAliasName } from '../../images/image-settings.ts';
 import { imageByFingerprint } from '../../images/resolve-image.ts';
 import type { Services } from '../../services.ts';
 import { assertEtag } from '../../etag.ts';
+import { wantsWhole } from '../request.ts';
 import { created, sync, type ApiRequest, type Reply, type Route } from '../route.ts';
 import { seesAll } from './images.ts';
 
@@ -65,9 +66,7 @@ interface AliasBody {
 
 async function list({ database }: Services, { project, query }: ApiRequest): Promise<Reply> {
   const aliases = await database.read(async reader => listAliases(reader, await imageProjectOf(reader, project)));
-  return sync(
-    Number(query['recursion'] ?? 0) > 0 ? aliases.map(aliasToApi) : aliases.map(({ name }) => aliasPath(name)),
-  );
+  return sync(wantsWhole(query) ? aliases.map(aliasToApi) : aliases.map(({ name }) => aliasPath(name)));
 }
 
 async function show({ database }: Services, request: ApiRequest): Promise<Reply> {

@@ -14,6 +14,7 @@ import { imageByFingerprint } from '../../images/resolve-image.ts';
 import { updateImage } from '../../images/update-image.ts';
 import type { Services } from '../../services.ts';
 import { authorize } from '../access.ts';
+import { wantsWhole } from '../request.ts';
 import { accepted, sync, type ApiRequest, type Reply, type Route } from '../route.ts';
 import { createFromSource } from './image-create.ts';
 import { upload } from './image-upload.ts';
@@ -47,7 +48,7 @@ async function list({ database }: Services, request: ApiRequest): Promise<Reply>
   const all = await database.read(async reader => listImages(reader, await imageProjectOf(reader, request.project)));
   const seen = all.filter(image => image.public || seesAll(request));
   const images = filterImages(seen.map(imageToApi), request.query['filter'] ?? '');
-  if (Number(request.query['recursion'] ?? 0) > 0) return sync(images);
+  if (wantsWhole(request.query)) return sync(images);
   const suffix = request.project === 'default' ? '' : `?project=${encodeURIComponent(request.project)}`;
   return sync(images.map(image => `/1.0/images/${image.fingerprint}${suffix}`));
 }

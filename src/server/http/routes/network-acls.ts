@@ -3,6 +3,7 @@ import { assertEtag } from '../../etag.ts';
 import { showAclLog } from '../../networks/acl-log.ts';
 import { createAcl, deleteAcl, renameAcl, showAcl, showAcls, updateAcl, writableAcl } from '../../networks/acls.ts';
 import type { Services } from '../../services.ts';
+import { wantsWhole } from '../request.ts';
 import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 
 const text: JsonSchema = { type: 'string' };
@@ -30,7 +31,7 @@ export const networkAclRoutes: readonly Route[] = [
     access: 'project',
     handle: async (services, { query }) => {
       const acls = await showAcls(services);
-      return sync(Number(query['recursion'] ?? 0) > 0 ? acls : acls.map(({ name }) => urlOf(name)));
+      return sync(wantsWhole(query) ? acls : acls.map(({ name }) => urlOf(name)));
     },
   },
   {

@@ -11,6 +11,7 @@ import {
 } from '../../networks/forwards.ts';
 import { showNetwork } from '../../networks/show-network.ts';
 import type { Services } from '../../services.ts';
+import { wantsWhole } from '../request.ts';
 import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 
 const text: JsonSchema = { type: 'string' };
@@ -36,7 +37,7 @@ export const networkForwardRoutes: readonly Route[] = [
     access: 'project',
     handle: async (services, request) => {
       const forwards = await showForwards(services, nameOf(request));
-      const whole = Number(request.query['recursion'] ?? 0) > 0;
+      const whole = wantsWhole(request.query);
       return sync(whole ? forwards : forwards.map(forward => urlOf(nameOf(request), forward.listen_address)));
     },
   },

@@ -15,6 +15,7 @@ import {
 } from '../../networks/zone-records.ts';
 import { createZone, deleteZone, showZone, showZones, updateZone, writableZone } from '../../networks/zones.ts';
 import type { Services } from '../../services.ts';
+import { wantsWhole } from '../request.ts';
 import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 
 const text: JsonSchema = { type: 'string' };
@@ -38,7 +39,7 @@ export const networkZoneRoutes: readonly Route[] = [
     access: 'project',
     handle: async (services, { query }) => {
       const all = await showZones(services);
-      return sync(Number(query['recursion'] ?? 0) > 0 ? all : all.map(({ name }) => urlOf(name)));
+      return sync(wantsWhole(query) ? all : all.map(({ name }) => urlOf(name)));
     },
   },
   {
@@ -78,7 +79,7 @@ export const networkZoneRoutes: readonly Route[] = [
     access: 'project',
     handle: async (services, request) => {
       const all = await showZoneRecords(services, zoneOf(request));
-      const whole = Number(request.query['recursion'] ?? 0) > 0;
+      const whole = wantsWhole(request.query);
       return sync(whole ? all : all.map(({ name }) => recordUrl(zoneOf(request), name)));
     },
   },

@@ -8,6 +8,7 @@ import { updateNetwork, type UpdateOptions } from '../../networks/update-network
 import type { Services } from '../../services.ts';
 import { assertEtag } from '../../etag.ts';
 import { networkFilter, refuseOwnNetworks, seenBy, visibleNetwork } from '../network-access.ts';
+import { wantsWhole } from '../request.ts';
 import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 
 const config: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } };
@@ -36,7 +37,7 @@ export const networkRoutes: readonly Route[] = [
       const all = await showNetworks(services);
       const allowed = await networkFilter(services, request);
       const networks = all.filter(allowed);
-      const whole = Number(request.query['recursion'] ?? 0) > 0;
+      const whole = wantsWhole(request.query);
       return sync(whole ? networks.map(network => seenBy(request, network)) : networks.map(({ name }) => urlOf(name)));
     },
   },

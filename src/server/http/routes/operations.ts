@@ -1,7 +1,7 @@
 import { ApiError, invalid } from '#api/error.ts';
 import type { Operation } from '#api/operation.ts';
 import type { Services } from '../../services.ts';
-import { projectsOf } from '../request.ts';
+import { projectsOf, wantsWhole } from '../request.ts';
 import { type ApiRequest, type Caller, type Route, sync, type UpgradeRoute } from '../route.ts';
 
 export const operationRoutes: readonly Route[] = [
@@ -10,8 +10,7 @@ export const operationRoutes: readonly Route[] = [
     path: '/1.0/operations',
     access: 'project',
     allProjects: true,
-    handle: (services, request) =>
-      sync(grouped(visible(services, request), Number(request.query['recursion'] ?? 0) > 0)),
+    handle: (services, request) => sync(grouped(visible(services, request), wantsWhole(request.query))),
   },
   {
     method: 'GET',

@@ -13,6 +13,7 @@ import { loadContent } from '../../projects/project-content.ts';
 import { projectState } from '../../projects/usage.ts';
 import type { Services } from '../../services.ts';
 import { assertEtag } from '../../etag.ts';
+import { wantsWhole } from '../request.ts';
 import { accepted, type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 
 const putSchema: JsonSchema = {
@@ -44,7 +45,7 @@ export const projectRoutes: readonly Route[] = [
 async function list({ database }: Services, { query, caller }: ApiRequest): Promise<Reply> {
   const all = await database.read(listProjects);
   const projects = all.filter(({ name }) => !caller.projects || caller.projects.includes(name));
-  const whole = Number(query['recursion'] ?? 0) > 0;
+  const whole = wantsWhole(query);
   return sync(whole ? projects : projects.map(({ name }) => projectPath(name)));
 }
 

@@ -7,6 +7,7 @@ import { updatePool } from '../../pools/update-pool.ts';
 import type { Services } from '../../services.ts';
 import { assertEtag } from '../../etag.ts';
 import { visibleUsers } from '../project-access.ts';
+import { wantsWhole } from '../request.ts';
 import { type ApiRequest, created, type Reply, type Route, sync } from '../route.ts';
 
 const config = { type: 'object', additionalProperties: { type: 'string' } };
@@ -48,7 +49,7 @@ export const storagePoolRoutes: readonly Route[] = [
 
 async function list(services: Services, request: ApiRequest): Promise<Reply> {
   const all = await listPools(services);
-  return sync(isWhole(request) ? all.map(pool => seenBy(request, pool)) : all.map(pool => urlOf(pool.name)));
+  return sync(wantsWhole(request.query) ? all.map(pool => seenBy(request, pool)) : all.map(pool => urlOf(pool.name)));
 }
 
 async function get(services: Services, request: ApiRequest): Promise<Reply> {
@@ -97,10 +98,6 @@ function writable({
   config,
 }: Omit<StoragePool, 'status' | 'locations' | 'used_by'>): unknown {
   return { name, driver, description, config };
-}
-
-function isWhole({ query }: ApiRequest): boolean {
-  return Number(query['recursion'] ?? 0) > 0;
 }
 
 function nameOf({ params }: ApiRequest): string {

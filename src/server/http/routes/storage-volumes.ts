@@ -10,6 +10,7 @@ import { refreshVolume } from '#server/volumes/refresh-volume.ts';
 import { changeInstanceVolume, changeVolume, restoreVolume } from '#server/volumes/update-volume.ts';
 import { volumePath } from '#server/volumes/volume.ts';
 import { assertEtag } from '../../etag.ts';
+import { wantsWhole } from '../request.ts';
 import { accepted, type ApiRequest, created, type Reply, type Route, sync } from '../route.ts';
 import { importVolumeBackup } from './volume-backups.ts';
 import { receiveVolumeHere, sendVolumeAway } from './volume-migration.ts';
@@ -54,7 +55,7 @@ async function list(services: Services, request: ApiRequest): Promise<Reply> {
       (!every || !caller.projects || caller.projects.includes(volume.project)) &&
       filter(volume),
   );
-  return sync(Number(query['recursion'] ?? 0) > 0 ? volumes : volumes.map(volume => urlOf(pool, volume)));
+  return sync(wantsWhole(query) ? volumes : volumes.map(volume => urlOf(pool, volume)));
 }
 
 async function read(services: Services, request: ApiRequest): Promise<Reply> {

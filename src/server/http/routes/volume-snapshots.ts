@@ -12,6 +12,7 @@ import {
 } from '#server/volumes/snapshots.ts';
 import { checkSnapshotName, type CustomAt, volumePath } from '#server/volumes/volume.ts';
 import { assertEtag } from '../../etag.ts';
+import { wantsWhole } from '../request.ts';
 import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
 import { sendVolumeAway } from './volume-migration.ts';
 import {
@@ -39,7 +40,7 @@ export const volumeSnapshotRoutes: readonly Route[] = [
 async function list(services: Services, request: ApiRequest): Promise<Reply> {
   const at = namedVolume(request);
   const snapshots = await listSnapshots(services, at);
-  if (Number(request.query['recursion'] ?? 0) > 0)
+  if (wantsWhole(request.query))
     return sync(snapshots.map(snapshot => ({ ...snapshot, name: `${at.name}/${snapshot.name}` })));
   const query = request.project === 'default' ? '' : `?project=${encodeURIComponent(request.project)}`;
   const folder = `${volumePath(at.pool, at.name, at.type)}/snapshots`;

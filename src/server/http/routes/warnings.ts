@@ -3,6 +3,7 @@ import { deleteWarning, getWarning, listWarnings, setWarningStatus } from '../..
 import { emitLifecycle } from '../../events/event-bus.ts';
 import type { Services } from '../../services.ts';
 import { assertEtag } from '../../etag.ts';
+import { wantsWhole } from '../request.ts';
 import { type ApiRequest, type Reply, type Route, sync } from '../route.ts';
 
 const body = { type: 'object', properties: { status: { type: 'string' } }, required: ['status'] };
@@ -14,7 +15,7 @@ export const warningRoutes: readonly Route[] = [
     access: 'admin',
     handle: async ({ database }, { query }) => {
       const warnings = await database.read(listWarnings);
-      const whole = Number(query['recursion'] ?? 0) > 0;
+      const whole = wantsWhole(query);
       return sync(whole ? warnings : warnings.map(({ uuid }) => `/1.0/warnings/${uuid}`));
     },
   },
