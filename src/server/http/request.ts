@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { defaultProject } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { hasControlCharacters } from '#base/names.ts';
+import { assertEtag } from '../etag.ts';
+import type { Change } from '../networks/change.ts';
 import type { ApiRequest, Caller } from './route.ts';
 
 interface RequestParts {
@@ -28,6 +30,15 @@ export function apiRequest({ raw, params, query: text, caller, signal }: Request
       return signal();
     },
     raw,
+  };
+}
+
+/** What PUT (replace) or PATCH (merge) asks of an object, when the client saw its writable part (If-Match). */
+export function changeOf<T>({ method, headers, caller }: ApiRequest, writable: (before: T) => unknown): Change<T> {
+  return {
+    mode: method === 'PATCH' ? 'merge' : 'replace',
+    assertUnchanged: before => assertEtag(headers['if-match'], writable(before)),
+    requestor: caller.requestor,
   };
 }
 

@@ -17,18 +17,11 @@ import {
 import { listNetworks } from '../database/networks.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import { applyPolicies } from './apply-policies.ts';
+import { type Change, requested } from './change.ts';
 import { checkAclName, checkRules, checkUserConfig } from './check-acl.ts';
 import { checkDescription, withoutEmpty } from './check-network.ts';
 import type { NetworkServices } from './create-network.ts';
 import { aclsOf } from './policies.ts';
-
-export interface AclChange {
-  /** "replace" as PUT, "merge" as PATCH */
-  readonly mode: 'replace' | 'merge';
-  /** throws when the caller saw another state */
-  readonly assertUnchanged: (acl: NetworkAclRecord) => void;
-  readonly requestor?: Requestor;
-}
 
 export async function createAcl(
   services: NetworkServices,
@@ -50,7 +43,7 @@ export async function updateAcl(
   services: NetworkServices,
   name: string,
   request: NetworkAclPut,
-  { mode, assertUnchanged, requestor }: AclChange,
+  { mode, assertUnchanged, requestor }: Change<NetworkAclRecord>,
 ): Promise<void> {
   const { database } = services;
   using _lock = await services.locks.hold(`network-acl/${name}`, 'update');
@@ -58,8 +51,7 @@ export async function updateAcl(
   const { before, networks } = await database.write(async tx => {
     const before = await getAcl(tx, name);
     assertUnchanged(before);
-    const merged = { ...before, ...request, config: { ...before.config, ...request.config } };
-    await updateAclRow(tx, before, await wanted(tx, name, mode === 'merge' ? merged : request));
+    await updateAclRow(tx, before, await wanted(tx, name, requested(before, request, mode)));
     return { before, networks: (await networksWith(tx, name)).map(network => network.name) };
   });
   revert.add('storing the change', async () => {

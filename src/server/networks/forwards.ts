@@ -15,16 +15,9 @@ import {
 import { getNetwork, listNetworks, type NetworkRecord } from '../database/networks.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import { applyPolicies } from './apply-policies.ts';
+import { type Change, requested } from './change.ts';
 import { checkForward, checkListenAddress } from './check-forward.ts';
 import type { NetworkServices } from './create-network.ts';
-
-export interface ForwardChange {
-  /** "replace" as PUT, "merge" as PATCH */
-  readonly mode: 'replace' | 'merge';
-  /** throws when the caller saw another state */
-  readonly assertUnchanged: (forward: NetworkForwardRecord) => void;
-  readonly requestor?: Requestor;
-}
 
 /** Forwards an address to instances of a network; its canonical form is returned. */
 export async function createForward(
@@ -62,7 +55,7 @@ export async function updateForward(
   networkName: string,
   address: string,
   request: NetworkForwardPut,
-  { mode, assertUnchanged, requestor }: ForwardChange,
+  { mode, assertUnchanged, requestor }: Change<NetworkForwardRecord>,
 ): Promise<void> {
   const { database } = services;
   using _lock = await services.locks.hold(`network-forward/${address}`, 'update');
@@ -71,8 +64,7 @@ export async function updateForward(
     const network = await networkFor(tx, networkName);
     const before = await getForward(tx, network.id, address);
     assertUnchanged(before);
-    const merged = { ...before, ...request, config: { ...before.config, ...request.config } };
-    await updateForwardRow(tx, before, checkForward(network, address, mode === 'merge' ? merged : request));
+    await updateForwardRow(tx, before, checkForward(network, address, requested(before, request, mode)));
     return before;
   });
   revert.add('storing the change', async () => {

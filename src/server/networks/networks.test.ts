@@ -7,16 +7,17 @@ import { silentLog } from '#base/log.ts';
 import type { Link } from '#native/addon/index.d.ts';
 import { type MemoryHost, memoryHost, memoryType } from '#network/testing/memory-driver.ts';
 import { globalMigrations } from '../database/migrations/global.ts';
-import { findNetwork, getNetwork, insertNetwork } from '../database/networks.ts';
+import { findNetwork, getNetwork, insertNetwork, type NetworkRecord } from '../database/networks.ts';
 import { SqliteDatabase } from '../database/sqlite.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import { StatePaths } from '../paths.ts';
+import type { Change } from './change.ts';
 import { createNetwork, type NetworkServices } from './create-network.ts';
 import { deleteNetwork, recoverNetworks } from './delete-network.ts';
 import { renameNetwork } from './rename-network.ts';
 import { showNetwork, showNetworks } from './show-network.ts';
 import { StartedNetworks } from './started-networks.ts';
-import { updateNetwork, type UpdateOptions } from './update-network.ts';
+import { updateNetwork } from './update-network.ts';
 
 const eth0: Link = {
   index: 2,
@@ -80,8 +81,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const replace: UpdateOptions = { mode: 'replace', assertUnchanged: () => undefined };
-const merge: UpdateOptions = { ...replace, mode: 'merge' };
+const replace: Change<NetworkRecord> = { mode: 'replace', assertUnchanged: () => undefined };
+const merge: Change<NetworkRecord> = { ...replace, mode: 'merge' };
 
 async function useNetwork(): Promise<void> {
   await database.write(async tx => {

@@ -1,29 +1,21 @@
 import type { ConfigMap } from '#api/common.ts';
-import type { Requestor } from '#api/event.ts';
 import type { NetworkPut } from '#api/network.ts';
 import { changedKeys } from '#base/config-schema.ts';
 import { Revert } from '#base/revert.ts';
 import { getNetwork, listNetworks, type NetworkRecord, updateNetworkRow } from '../database/networks.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
+import type { Change } from './change.ts';
 import * as check from './check-network.ts';
 import type { NetworkServices } from './create-network.ts';
 import { checkForwardsFit } from './forwards.ts';
 import { loadPlan } from './policies.ts';
 import { refreshPolicies } from './refresh-policies.ts';
 
-export interface UpdateOptions {
-  /** "replace" as PUT, "merge" as PATCH */
-  readonly mode: 'replace' | 'merge';
-  /** Throws when the caller saw another state; called inside the transaction too. */
-  readonly assertUnchanged: (record: NetworkRecord) => void;
-  readonly requestor?: Requestor;
-}
-
 export async function updateNetwork(
   services: NetworkServices,
   name: string,
   request: NetworkPut,
-  options: UpdateOptions,
+  options: Change<NetworkRecord>,
 ): Promise<void> {
   const { database, networkControl: control } = services;
   using _lock = await services.locks.hold(`network/${name}`, 'update');
@@ -66,7 +58,7 @@ async function wantedConfig(
   { database, networkControl: control }: NetworkServices,
   record: NetworkRecord,
   given: ConfigMap,
-  mode: UpdateOptions['mode'],
+  mode: Change<NetworkRecord>['mode'],
 ): Promise<ConfigMap> {
   const type = control.type(record.type);
   check.checkConfig(type, given);

@@ -19,10 +19,10 @@ import {
   type ZoneRecordRow,
 } from '../database/network-zones.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
+import { type Change, requested } from './change.ts';
 import { checkUserConfig } from './check-acl.ts';
 import { checkDescription, withoutEmpty } from './check-network.ts';
 import type { NetworkServices } from './create-network.ts';
-import type { ZoneChange } from './zones.ts';
 
 const longestTtl = 2 ** 31 - 1;
 
@@ -48,13 +48,12 @@ export async function updateZoneRecord(
   zone: string,
   name: string,
   request: NetworkZoneRecordPut,
-  { mode, assertUnchanged, requestor }: ZoneChange<ZoneRecordRow>,
+  { mode, assertUnchanged, requestor }: Change<ZoneRecordRow>,
 ): Promise<void> {
   await services.database.write(async tx => {
     const before = await getZoneRecord(tx, (await getZone(tx, zone)).id, name);
     assertUnchanged(before);
-    const merged = { ...before, ...request, config: { ...before.config, ...request.config } };
-    await updateZoneRecordRow(tx, { id: before.id, ...wanted(mode === 'merge' ? merged : request) });
+    await updateZoneRecordRow(tx, { id: before.id, ...wanted(requested(before, request, mode)) });
   });
   tell(services, 'network-zone-record-updated', zone, name, requestor);
 }

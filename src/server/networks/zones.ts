@@ -14,6 +14,7 @@ import {
 } from '../database/network-zones.ts';
 import { listNetworks } from '../database/networks.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
+import { type Change, requested } from './change.ts';
 import { checkUserConfig } from './check-acl.ts';
 import { checkDescription, withoutEmpty } from './check-network.ts';
 import type { NetworkServices } from './create-network.ts';
@@ -34,14 +35,6 @@ function keyProblem(value: string): string | undefined {
   return /^[A-Za-z0-9+/]{2,}={0,2}$/.test(value) ? undefined : 'must be a key in base64';
 }
 
-export interface ZoneChange<T> {
-  /** "replace" as PUT, "merge" as PATCH */
-  readonly mode: 'replace' | 'merge';
-  /** throws when the caller saw another state */
-  readonly assertUnchanged: (before: T) => void;
-  readonly requestor?: Requestor;
-}
-
 export async function createZone(
   services: NetworkServices,
   request: NetworkZonesPost,
@@ -58,13 +51,12 @@ export async function updateZone(
   services: NetworkServices,
   name: string,
   request: NetworkZonePut,
-  { mode, assertUnchanged, requestor }: ZoneChange<ZoneRow>,
+  { mode, assertUnchanged, requestor }: Change<ZoneRow>,
 ): Promise<void> {
   await services.database.write(async tx => {
     const before = await getZone(tx, name);
     assertUnchanged(before);
-    const merged = { ...before, ...request, config: { ...before.config, ...request.config } };
-    await updateZoneRow(tx, { id: before.id, ...wanted(mode === 'merge' ? merged : request) });
+    await updateZoneRow(tx, { id: before.id, ...wanted(requested(before, request, mode)) });
   });
   tell(services, 'network-zone-updated', name, requestor);
 }

@@ -1,9 +1,8 @@
 import type { NetworkAclPut, NetworkAclsPost } from '#api/network-acl.ts';
-import { assertEtag } from '../../etag.ts';
 import { showAclLog } from '../../networks/acl-log.ts';
 import { createAcl, deleteAcl, renameAcl, showAcl, showAcls, updateAcl, writableAcl } from '../../networks/acls.ts';
 import type { Services } from '../../services.ts';
-import { wantsWhole } from '../request.ts';
+import { changeOf, wantsWhole } from '../request.ts';
 import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 
 const text: JsonSchema = { type: 'string' };
@@ -54,8 +53,8 @@ export const networkAclRoutes: readonly Route[] = [
       return sync(acl, writableAcl(acl));
     },
   },
-  { method: 'PUT', path: '/1.0/network-acls/:name', access: 'admin', body: putSchema, handle: update('replace') },
-  { method: 'PATCH', path: '/1.0/network-acls/:name', access: 'admin', body: putSchema, handle: update('merge') },
+  { method: 'PUT', path: '/1.0/network-acls/:name', access: 'admin', body: putSchema, handle: update },
+  { method: 'PATCH', path: '/1.0/network-acls/:name', access: 'admin', body: putSchema, handle: update },
   {
     method: 'POST',
     path: '/1.0/network-acls/:name',
@@ -88,15 +87,9 @@ export const networkAclRoutes: readonly Route[] = [
   },
 ];
 
-function update(mode: 'replace' | 'merge'): (services: Services, request: ApiRequest) => Promise<Reply> {
-  return async (services, request) => {
-    await updateAcl(services, nameOf(request), request.body as NetworkAclPut, {
-      mode,
-      assertUnchanged: acl => assertEtag(request.headers['if-match'], writableAcl(acl)),
-      requestor: request.caller.requestor,
-    });
-    return sync();
-  };
+async function update(services: Services, request: ApiRequest): Promise<Reply> {
+  await updateAcl(services, nameOf(request), request.body as NetworkAclPut, changeOf(request, writableAcl));
+  return sync();
 }
 
 function nameOf({ params }: ApiRequest): string {

@@ -1,6 +1,5 @@
 import { ApiError } from '#api/error.ts';
 import type { NetworkForwardPut, NetworkForwardsPost } from '#api/network-forward.ts';
-import { assertEtag } from '../../etag.ts';
 import {
   createForward,
   deleteForward,
@@ -11,7 +10,7 @@ import {
 } from '../../networks/forwards.ts';
 import { showNetwork } from '../../networks/show-network.ts';
 import type { Services } from '../../services.ts';
-import { wantsWhole } from '../request.ts';
+import { changeOf, wantsWhole } from '../request.ts';
 import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 
 const text: JsonSchema = { type: 'string' };
@@ -61,8 +60,8 @@ export const networkForwardRoutes: readonly Route[] = [
       return sync(forward, writableForward(forward));
     },
   },
-  { method: 'PUT', path: one, access: 'admin', body: putSchema, handle: update('replace') },
-  { method: 'PATCH', path: one, access: 'admin', body: putSchema, handle: update('merge') },
+  { method: 'PUT', path: one, access: 'admin', body: putSchema, handle: update },
+  { method: 'PATCH', path: one, access: 'admin', body: putSchema, handle: update },
   {
     method: 'DELETE',
     path: one,
@@ -91,15 +90,15 @@ function onlyOvn(method: Route['method'], path: string, what: string): Route {
   };
 }
 
-function update(mode: 'replace' | 'merge'): (services: Services, request: ApiRequest) => Promise<Reply> {
-  return async (services, request) => {
-    await updateForward(services, nameOf(request), addressOf(request), request.body as NetworkForwardPut, {
-      mode,
-      assertUnchanged: forward => assertEtag(request.headers['if-match'], writableForward(forward)),
-      requestor: request.caller.requestor,
-    });
-    return sync();
-  };
+async function update(services: Services, request: ApiRequest): Promise<Reply> {
+  await updateForward(
+    services,
+    nameOf(request),
+    addressOf(request),
+    request.body as NetworkForwardPut,
+    changeOf(request, writableForward),
+  );
+  return sync();
 }
 
 function nameOf({ params }: ApiRequest): string {

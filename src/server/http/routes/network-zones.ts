@@ -4,7 +4,6 @@ import type {
   NetworkZoneRecordsPost,
   NetworkZonesPost,
 } from '#api/network-zone.ts';
-import { assertEtag } from '../../etag.ts';
 import {
   createZoneRecord,
   deleteZoneRecord,
@@ -15,7 +14,7 @@ import {
 } from '../../networks/zone-records.ts';
 import { createZone, deleteZone, showZone, showZones, updateZone, writableZone } from '../../networks/zones.ts';
 import type { Services } from '../../services.ts';
-import { wantsWhole } from '../request.ts';
+import { changeOf, wantsWhole } from '../request.ts';
 import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 
 const text: JsonSchema = { type: 'string' };
@@ -62,8 +61,8 @@ export const networkZoneRoutes: readonly Route[] = [
       return sync(found, writableZone(found));
     },
   },
-  { method: 'PUT', path: zone, access: 'admin', body: zonePut, handle: changeZone('replace') },
-  { method: 'PATCH', path: zone, access: 'admin', body: zonePut, handle: changeZone('merge') },
+  { method: 'PUT', path: zone, access: 'admin', body: zonePut, handle: changeZone },
+  { method: 'PATCH', path: zone, access: 'admin', body: zonePut, handle: changeZone },
   {
     method: 'DELETE',
     path: zone,
@@ -103,8 +102,8 @@ export const networkZoneRoutes: readonly Route[] = [
       return sync(found, writableRecord(found));
     },
   },
-  { method: 'PUT', path: record, access: 'admin', body: recordPut, handle: changeRecord('replace') },
-  { method: 'PATCH', path: record, access: 'admin', body: recordPut, handle: changeRecord('merge') },
+  { method: 'PUT', path: record, access: 'admin', body: recordPut, handle: changeRecord },
+  { method: 'PATCH', path: record, access: 'admin', body: recordPut, handle: changeRecord },
   {
     method: 'DELETE',
     path: record,
@@ -116,27 +115,15 @@ export const networkZoneRoutes: readonly Route[] = [
   },
 ];
 
-function changeZone(mode: 'replace' | 'merge'): (services: Services, request: ApiRequest) => Promise<Reply> {
-  return async (services, request) => {
-    await updateZone(services, zoneOf(request), request.body as NetworkZonePut, {
-      mode,
-      assertUnchanged: before => assertEtag(request.headers['if-match'], writableZone(before)),
-      requestor: request.caller.requestor,
-    });
-    return sync();
-  };
+async function changeZone(services: Services, request: ApiRequest): Promise<Reply> {
+  await updateZone(services, zoneOf(request), request.body as NetworkZonePut, changeOf(request, writableZone));
+  return sync();
 }
 
-function changeRecord(mode: 'replace' | 'merge'): (services: Services, request: ApiRequest) => Promise<Reply> {
-  return async (services, request) => {
-    const put = request.body as NetworkZoneRecordPut;
-    await updateZoneRecord(services, zoneOf(request), nameOf(request), put, {
-      mode,
-      assertUnchanged: before => assertEtag(request.headers['if-match'], writableRecord(before)),
-      requestor: request.caller.requestor,
-    });
-    return sync();
-  };
+async function changeRecord(services: Services, request: ApiRequest): Promise<Reply> {
+  const put = request.body as NetworkZoneRecordPut;
+  await updateZoneRecord(services, zoneOf(request), nameOf(request), put, changeOf(request, writableRecord));
+  return sync();
 }
 
 function zoneOf({ params }: ApiRequest): string {

@@ -4,11 +4,10 @@ import { deleteNetwork } from '../../networks/delete-network.ts';
 import { explainTarget } from '../../networks/explain.ts';
 import { renameNetwork } from '../../networks/rename-network.ts';
 import { showLeases, showNetworks, showState, writablePart } from '../../networks/show-network.ts';
-import { updateNetwork, type UpdateOptions } from '../../networks/update-network.ts';
+import { updateNetwork } from '../../networks/update-network.ts';
 import type { Services } from '../../services.ts';
-import { assertEtag } from '../../etag.ts';
 import { networkFilter, refuseOwnNetworks, seenBy, visibleNetwork } from '../network-access.ts';
-import { wantsWhole } from '../request.ts';
+import { changeOf, wantsWhole } from '../request.ts';
 import { type ApiRequest, created, type JsonSchema, type Reply, type Route, sync } from '../route.ts';
 
 const config: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } };
@@ -63,8 +62,8 @@ export const networkRoutes: readonly Route[] = [
       return sync(seenBy(request, network), { ...(writablePart(network) as object), managed: network.managed });
     },
   },
-  { method: 'PUT', path: '/1.0/networks/:name', access: 'admin', body: putSchema, handle: update('replace') },
-  { method: 'PATCH', path: '/1.0/networks/:name', access: 'admin', body: putSchema, handle: update('merge') },
+  { method: 'PUT', path: '/1.0/networks/:name', access: 'admin', body: putSchema, handle: update },
+  { method: 'PATCH', path: '/1.0/networks/:name', access: 'admin', body: putSchema, handle: update },
   {
     method: 'POST',
     path: '/1.0/networks/:name',
@@ -113,16 +112,10 @@ export const networkRoutes: readonly Route[] = [
   },
 ];
 
-function update(mode: UpdateOptions['mode']): (services: Services, request: ApiRequest) => Promise<Reply> {
-  return async (services, request) => {
-    await visibleNetwork(services, request);
-    await updateNetwork(services, nameOf(request), request.body as NetworkPut, {
-      mode,
-      assertUnchanged: record => assertEtag(request.headers['if-match'], writablePart(record)),
-      requestor: request.caller.requestor,
-    });
-    return sync();
-  };
+async function update(services: Services, request: ApiRequest): Promise<Reply> {
+  await visibleNetwork(services, request);
+  await updateNetwork(services, nameOf(request), request.body as NetworkPut, changeOf(request, writablePart));
+  return sync();
 }
 
 function nameOf({ params }: ApiRequest): string {
