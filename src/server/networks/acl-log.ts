@@ -3,7 +3,7 @@ import type { NetworkAcl } from '#api/network-acl.ts';
 import { getAcl } from '../database/network-acls.ts';
 import { listNetworks } from '../database/networks.ts';
 import type { NetworkServices } from './create-network.ts';
-import { aclsOf } from './policies.ts';
+import { networksWith } from './policies.ts';
 
 const biggestRecord = 8192;
 
@@ -11,7 +11,7 @@ const biggestRecord = 8192;
 export async function showAclLog({ database }: Pick<NetworkServices, 'database'>, name: string): Promise<string> {
   const { acl, networks } = await database.read(async reader => ({
     acl: await getAcl(reader, name),
-    networks: (await listNetworks(reader)).filter(({ config }) => aclsOf(config).includes(name)),
+    networks: networksWith(await listNetworks(reader), name),
   }));
   const names = networks.map(network => network.name);
   const uptimeMs = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;

@@ -14,14 +14,14 @@ import {
   renameAclRow,
   updateAclRow,
 } from '../database/network-acls.ts';
-import { listNetworks } from '../database/networks.ts';
+import { listNetworks, type NetworkRecord } from '../database/networks.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import { applyPolicies } from './apply-policies.ts';
 import { type Change, requested } from './change.ts';
 import { checkAclName, checkRules, checkUserConfig } from './check-acl.ts';
 import { checkDescription, withoutEmpty } from './check-network.ts';
 import type { NetworkServices } from './create-network.ts';
-import { aclsOf } from './policies.ts';
+import { networksWith } from './policies.ts';
 
 export async function createAcl(
   services: NetworkServices,
@@ -52,7 +52,7 @@ export async function updateAcl(
     const before = await getAcl(tx, name);
     assertUnchanged(before);
     await updateAclRow(tx, before, await wanted(tx, name, requested(before, request, mode)));
-    return { before, networks: (await networksWith(tx, name)).map(network => network.name) };
+    return { before, networks: networksWith(await listNetworks(tx), name).map(network => network.name) };
   });
   revert.add('storing the change', async () => {
     await database.write(tx => updateAclRow(tx, before, before));
@@ -95,13 +95,13 @@ export async function deleteAcl(services: NetworkServices, name: string, request
 
 export async function showAcls({ database }: Pick<NetworkServices, 'database'>): Promise<readonly NetworkAcl[]> {
   return database.read(async reader => {
-    const acls = await listAcls(reader);
-    return Promise.all(acls.map(async acl => shown(acl, await usersOf(reader, acl.name))));
+    const known = await loadKnown(reader);
+    return known.acls.map(acl => shown(acl, usersOf(known, acl.name)));
   });
 }
 
 export async function showAcl({ database }: Pick<NetworkServices, 'database'>, name: string): Promise<NetworkAcl> {
-  return database.read(async reader => shown(await getAcl(reader, name), await usersOf(reader, name)));
+  return database.read(async reader => shown(await getAcl(reader, name), usersOf(await loadKnown(reader), name)));
 }
 
 /** The writable part, which the ETag is made of. */
@@ -128,27 +128,33 @@ async function wanted(
   };
 }
 
-async function networksWith(reader: Reader, name: string): Promise<readonly { readonly name: string }[]> {
-  return (await listNetworks(reader)).filter(({ config }) => aclsOf(config).includes(name));
+/** Everything that may use an access list. */
+interface Known {
+  readonly networks: readonly NetworkRecord[];
+  readonly acls: readonly NetworkAclRecord[];
+}
+
+async function loadKnown(reader: Reader): Promise<Known> {
+  return { networks: await listNetworks(reader), acls: await listAcls(reader) };
 }
 
 /** URLs of the networks that have a list, and of other lists whose rules name it. */
-async function usersOf(reader: Reader, name: string): Promise<readonly string[]> {
-  const networks = (await networksWith(reader, name)).map(
-    network => `/1.0/networks/${encodeURIComponent(network.name)}`,
-  );
-  const lists = (await listAcls(reader)).filter(
+function usersOf({ networks, acls }: Known, name: string): readonly string[] {
+  const lists = acls.filter(
     acl =>
       acl.name !== name &&
       [...acl.ingress, ...acl.egress].some(({ source = '', destination = '' }) =>
         [...listOf(source), ...listOf(destination)].includes(name),
       ),
   );
-  return [...networks, ...lists.map(acl => urlOf(acl.name))];
+  return [
+    ...networksWith(networks, name).map(network => `/1.0/networks/${encodeURIComponent(network.name)}`),
+    ...lists.map(acl => urlOf(acl.name)),
+  ];
 }
 
 async function checkUnused(reader: Reader, name: string, action: string): Promise<void> {
-  const users = await usersOf(reader, name);
+  const users = usersOf(await loadKnown(reader), name);
   if (users.length === 0) return;
   throw new ApiError('failed-precondition', `Cannot ${action} an ACL that is in use: by ${users.join(', ')}`);
 }

@@ -60,6 +60,14 @@ export function aclsOf(config: ConfigMap): readonly string[] {
   return listOf(config['security.acls'] ?? '').filter(name => name !== '');
 }
 
+/** Those of the networks that have an access list. */
+export function networksWith<N extends Pick<NetworkRecord, 'config'>>(
+  networks: readonly N[],
+  acl: string,
+): readonly N[] {
+  return networks.filter(({ config }) => aclsOf(config).includes(acl));
+}
+
 function subnetsOf(config: ConfigMap): readonly string[] {
   return ['ipv4.address', 'ipv6.address'].flatMap(key => {
     const cidr = parseCidr(config[key] ?? '');

@@ -3,7 +3,6 @@ import type { Requestor } from '#api/event.ts';
 import type { NetworkZone, NetworkZonePut, NetworkZonesPost } from '#api/network-zone.ts';
 import { defineKeys } from '#base/config-schema.ts';
 import * as check from '#network/checks.ts';
-import type { Reader } from '../database/database.ts';
 import {
   deleteZoneRow,
   getZone,
@@ -12,7 +11,7 @@ import {
   updateZoneRow,
   type ZoneRow,
 } from '../database/network-zones.ts';
-import { listNetworks } from '../database/networks.ts';
+import { listNetworks, type NetworkRecord } from '../database/networks.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import { type Change, requested } from './change.ts';
 import { checkUserConfig } from './check-acl.ts';
@@ -64,7 +63,7 @@ export async function updateZone(
 export async function deleteZone(services: NetworkServices, name: string, requestor?: Requestor): Promise<void> {
   await services.database.write(async tx => {
     const zone = await getZone(tx, name);
-    const users = await usersOf(tx, name);
+    const users = usersOf(await listNetworks(tx), name);
     if (users.length > 0) {
       const message = `Cannot delete a zone that is in use: by ${users.join(', ')}`;
       throw new ApiError('failed-precondition', message);
@@ -76,13 +75,13 @@ export async function deleteZone(services: NetworkServices, name: string, reques
 
 export async function showZones({ database }: Pick<NetworkServices, 'database'>): Promise<readonly NetworkZone[]> {
   return database.read(async reader => {
-    const zones = await listZones(reader);
-    return Promise.all(zones.map(async zone => shown(zone, await usersOf(reader, zone.name))));
+    const networks = await listNetworks(reader);
+    return (await listZones(reader)).map(zone => shown(zone, usersOf(networks, zone.name)));
   });
 }
 
 export async function showZone({ database }: Pick<NetworkServices, 'database'>, name: string): Promise<NetworkZone> {
-  return database.read(async reader => shown(await getZone(reader, name), await usersOf(reader, name)));
+  return database.read(async reader => shown(await getZone(reader, name), usersOf(await listNetworks(reader), name)));
 }
 
 /** The writable part, which the ETag is made of. */
@@ -100,8 +99,8 @@ function wanted({ description = '', config }: NetworkZonePut): Pick<ZoneRow, 'de
   return { description, config: withoutEmpty(config ?? {}) };
 }
 
-async function usersOf(reader: Reader, zone: string): Promise<readonly string[]> {
-  return (await listNetworks(reader))
+function usersOf(networks: readonly NetworkRecord[], zone: string): readonly string[] {
+  return networks
     .filter(({ config }) => zoneReferences.some(key => config[key] === zone))
     .map(({ name }) => `/1.0/networks/${encodeURIComponent(name)}`);
 }
