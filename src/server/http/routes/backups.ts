@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { PassThrough, type Writable } from 'node:stream';
 import { invalid } from '#api/error.ts';
 import { formatSize } from '#base/units.ts';
@@ -12,6 +12,7 @@ import {
   readKept,
   renameKept,
 } from '#server/backups/kept-backups.ts';
+import { receiveUpload } from '#server/backups/receive-upload.ts';
 import type { BackupRecord } from '#server/database/backups.ts';
 import type { Compression } from '#server/images/compression.ts';
 import { inProject } from '#server/instances/list-instances.ts';
@@ -74,6 +75,37 @@ export function backupRoutesOf(kind: BackupKind): readonly Route[] {
     { method: 'DELETE', path: one, access: 'project', handle: on(remove) },
     { method: 'GET', path: `${one}/export`, access: 'project', handle: on(download) },
   ];
+}
+
+/** What a backup becomes, its name taken, and the operation that finishes it. */
+interface BegunImport {
+  readonly operation: OperationRequest;
+  finish(context: Pick<BackupContext, 'signal' | 'requestor'>): Promise<void>;
+}
+
+/** Imports the backup that is the request's body: its file is there for `begin` and `finish`, and gone after them. */
+export async function acceptBackup(
+  services: Services,
+  { stream, caller }: ApiRequest,
+  begin: (file: string) => Promise<BegunImport>,
+): Promise<Reply> {
+  const { requestor } = caller;
+  const file = await receiveUpload(services.paths, stream);
+  try {
+    const begun = await begin(file);
+    return accepted(
+      services.operations.run(begun.operation, async ({ signal }) => {
+        try {
+          await begun.finish({ signal, requestor });
+        } finally {
+          await rm(file, { force: true });
+        }
+      }),
+    );
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  }
 }
 
 async function list(kind: BackupKind, services: Services, request: ApiRequest): Promise<Reply> {

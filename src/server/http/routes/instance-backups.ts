@@ -1,12 +1,10 @@
-import { rm } from 'node:fs/promises';
 import type { InstanceBackupsPost } from '#api/backup.ts';
 import { beginImport } from '#server/backups/import-instance.ts';
 import { createBackup, exportInstance, instanceOwner, planBackup } from '#server/backups/instance-backups.ts';
-import { receiveUpload } from '#server/backups/receive-upload.ts';
 import { viewBackup } from '#server/instances/instance-view.ts';
 import type { Services } from '#server/services.ts';
-import { accepted, type ApiRequest, type Reply } from '../route.ts';
-import { backupPost, backupRoutesOf } from './backups.ts';
+import type { ApiRequest, Reply } from '../route.ts';
+import { acceptBackup, backupPost, backupRoutesOf } from './backups.ts';
 import { instanceOperation } from './instance-operation.ts';
 
 const flag = { type: 'boolean' } as const;
@@ -28,25 +26,12 @@ export const instanceBackupRoutes = backupRoutesOf({
 /** POST /1.0/instances with a backup as its body. */
 export async function importBackup(services: Services, request: ApiRequest): Promise<Reply> {
   const { headers, project } = request;
-  const { requestor } = request.caller;
-  const file = await receiveUpload(services.paths, request.stream);
-  try {
+  return acceptBackup(services, request, async file => {
     const wish = { project, file, name: headers['x-lxd-name'], pool: headers['x-lxd-pool'] };
     const begun = await beginImport(services, wish);
     const operation = instanceOperation(request, 'Restoring backup', [begun.record.name]);
-    return accepted(
-      services.operations.run({ ...operation, mayCancel: true }, async ({ signal }) => {
-        try {
-          await begun.finish({ signal, requestor });
-        } finally {
-          await rm(file, { force: true });
-        }
-      }),
-    );
-  } catch (error) {
-    await rm(file, { force: true });
-    throw error;
-  }
+    return { operation: { ...operation, mayCancel: true }, finish: context => begun.finish(context) };
+  });
 }
 
 function nameOf({ params }: ApiRequest): string {

@@ -1,8 +1,6 @@
-import { rm } from 'node:fs/promises';
 import type { VolumeBackupsPost } from '#api/backup.ts';
 import { ApiError } from '#api/error.ts';
 import { beginVolumeImport } from '#server/backups/import-volume.ts';
-import { receiveUpload } from '#server/backups/receive-upload.ts';
 import {
   createVolumeBackup,
   exportVolume,
@@ -12,8 +10,8 @@ import {
 } from '#server/backups/volume-backups.ts';
 import type { Services } from '#server/services.ts';
 import type { CustomAt } from '#server/volumes/volume.ts';
-import { accepted, type ApiRequest, type Reply } from '../route.ts';
-import { backupPost, backupRoutesOf } from './backups.ts';
+import type { ApiRequest, Reply } from '../route.ts';
+import { acceptBackup, backupPost, backupRoutesOf } from './backups.ts';
 import { customAt, typeOf, volumeOperation } from './volume-request.ts';
 
 export const volumeBackupRoutes = backupRoutesOf({
@@ -37,26 +35,13 @@ export const volumeBackupRoutes = backupRoutesOf({
 
 /** POST /1.0/storage-pools/{pool}/volumes/custom with a backup as its body. */
 export async function importVolumeBackup(services: Services, request: ApiRequest): Promise<Reply> {
-  const { requestor } = request.caller;
   if (request.params['type'] !== undefined) assertCustom(request);
-  const file = await receiveUpload(services.paths, request.stream);
-  try {
+  return acceptBackup(services, request, async file => {
     const { pool, project } = await customAt(services, request, { pool: request.params['pool'] ?? '', name: '' });
     const begun = await beginVolumeImport(services, { pool, project, name: request.headers['x-lxd-name'], file });
     const operation = volumeOperation(request, 'Creating custom volume from backup', pool, begun.at.name);
-    return accepted(
-      services.operations.run(operation, async ({ signal }) => {
-        try {
-          await begun.finish({ signal, requestor });
-        } finally {
-          await rm(file, { force: true });
-        }
-      }),
-    );
-  } catch (error) {
-    await rm(file, { force: true });
-    throw error;
-  }
+    return { operation, finish: context => begun.finish(context) };
+  });
 }
 
 async function volumeAt(services: Services, request: ApiRequest): Promise<CustomAt> {
