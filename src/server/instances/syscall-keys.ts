@@ -1,5 +1,6 @@
 import type { ConfigMap } from '#api/common.ts';
 import { defineKeys, effectiveBoolean, type KeyRule, parseBoolean } from '#base/config-schema.ts';
+import { dangerousCalls } from '../runtime/seccomp-policy.ts';
 
 const lines = (summary: string): KeyRule => ({ type: 'text', summary, check: linesProblem });
 
@@ -51,16 +52,6 @@ export function syscallProblem(config: ConfigMap): string | undefined {
   return undefined;
 }
 
-/** What no container may call: loading kernel code, opening files by handle, unmounting by force. errno 38 is ENOSYS. */
-const dangerous = `reject_force_umount
-[all]
-kexec_load errno 38
-open_by_handle_at errno 38
-init_module errno 38
-finit_module errno 38
-delete_module errno 38
-`;
-
 /** The seccomp policy of an instance in liblxc's form; undefined when it is the usual one. */
 export function seccompPolicy(config: ConfigMap): string | undefined {
   if (config['raw.seccomp']) return `${config['raw.seccomp'].trim()}\n`;
@@ -70,7 +61,7 @@ export function seccompPolicy(config: ConfigMap): string | undefined {
   const old = parseBoolean(config['security.syscalls.blacklist_default'] ?? '');
   const usual = old ?? effectiveBoolean(syscallKeys, config, 'security.syscalls.deny_default');
   if (deny === '' && usual) return undefined;
-  return `2\ndenylist\n${usual ? dangerous : '[all]\n'}${deny}\n`;
+  return `2\ndenylist\n${usual ? dangerousCalls : '[all]\n'}${deny}\n`;
 }
 
 function allowed(config: ConfigMap): string {

@@ -3,9 +3,7 @@ import path from 'node:path';
 import { exportSeccomp } from './lxc-helper.ts';
 
 /** What no container may call: loading kernel code, opening files by handle, unmounting by force. errno 38 is ENOSYS. */
-const policy = `2
-denylist
-reject_force_umount
+export const dangerousCalls = `reject_force_umount
 [all]
 kexec_load errno 38
 open_by_handle_at errno 38
@@ -13,6 +11,8 @@ init_module errno 38
 finit_module errno 38
 delete_module errno 38
 `;
+
+const policy = `2\ndenylist\n${dangerousCalls}`;
 
 /** The system call filter of containers, in both forms. */
 export interface SeccompFiles {
