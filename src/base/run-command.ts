@@ -6,7 +6,7 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** bytes for standard input; it is empty otherwise */
   readonly input?: string | Uint8Array | Readable;
-  /** where standard output goes instead of the result */
+  /** where standard output goes instead of the result; when it closes first, the program is killed */
   readonly output?: Writable;
   /** milliseconds until the program is killed; 60,000 unless given */
   readonly timeoutMs?: number;
@@ -73,7 +73,8 @@ export async function runCommand(
     kill('lost the reader of its output');
     child.stdout.resume(); // the end of the program is only seen when its output was read
   };
-  if (output) child.stdout.pipe(output.once('close', outputClosed), { end: false });
+  if (output?.destroyed) outputClosed();
+  else if (output) child.stdout.pipe(output.once('close', outputClosed), { end: false });
   else child.stdout.on('data', collect(stdout));
   child.stderr.on('data', collect(stderr));
   feed(child.stdin, options.input, () => kill('lost its input'));

@@ -26,18 +26,8 @@ export async function send(
       `Cannot stream snapshot "${snapshot.volume.name}/${snapshot.name}": the guest has nested subvolumes in it`,
     );
   }
-  const gone = new AbortController();
-  const leave = (): void => gone.abort(new ApiError('canceled', 'The reader of the stream went away'));
-  output.once('close', leave);
-  output.once('error', leave);
-  try {
-    const args = ['send', '-q', path.join(context.mountPoint, relativePath(snapshot))];
-    const either = signal ? AbortSignal.any([signal, gone.signal]) : gone.signal;
-    await runCommand('btrfs', args, { output, timeoutMs: dayMs, signal: either });
-  } finally {
-    output.off('close', leave);
-    output.off('error', leave);
-  }
+  const args = ['send', '-q', path.join(context.mountPoint, relativePath(snapshot))];
+  await runCommand('btrfs', args, { output, timeoutMs: dayMs, ...(signal && { signal }) });
 }
 
 /**

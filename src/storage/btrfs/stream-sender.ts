@@ -1,7 +1,5 @@
 import path from 'node:path';
-import type { Writable } from 'node:stream';
 import { runCommand } from '#base/run-command.ts';
-import { ApiError } from '#api/error.ts';
 import { kernel } from '#native/kernel.ts';
 import type { Volume } from '../driver.ts';
 import { temporaryName } from '../layout.ts';
@@ -39,31 +37,19 @@ export async function openSender(
     return {
       stillFolder: path.join(context.mountPoint, aside, headName),
       trees,
-      send: (tree, before, output, signal) => {
+      send: async (tree, before, output, signal) => {
         const place = (one: StreamTree): string => {
           const top = one.snapshot === '' ? path.join(aside, headName) : relativePath({ volume, name: one.snapshot });
           return path.join(context.mountPoint, top, one.path);
         };
         const args = ['send', '-q', ...(before ? ['-p', place(before)] : []), '--', place(tree)];
-        return sendTo(output, args, signal);
+        await runCommand('btrfs', args, { output, timeoutMs: dayMs, ...(signal && { signal }) });
       },
       [Symbol.asyncDispose]: () => Promise.resolve(destroyLater(context, '.', aside)),
     };
   } catch (error) {
     destroyLater(context, '.', aside);
     throw error;
-  }
-}
-
-async function sendTo(output: Writable, args: readonly string[], signal?: AbortSignal): Promise<void> {
-  const gone = new AbortController();
-  const leave = (): void => gone.abort(new ApiError('canceled', 'The reader of the stream went away'));
-  output.once('close', leave);
-  try {
-    const either = signal ? AbortSignal.any([signal, gone.signal]) : gone.signal;
-    await runCommand('btrfs', args, { output, timeoutMs: dayMs, signal: either });
-  } finally {
-    output.off('close', leave);
   }
 }
 

@@ -29,17 +29,7 @@ export async function send(
       `Cannot stream snapshot "${snapshot.volume.name}/${snapshot.name}": the guest has nested datasets in it`,
     );
   }
-  const gone = new AbortController();
-  const leave = (): void => gone.abort(new ApiError('canceled', 'The reader of the stream went away'));
-  output.once('close', leave);
-  output.once('error', leave);
-  try {
-    const either = signal ? AbortSignal.any([signal, gone.signal]) : gone.signal;
-    await runCommand('zfs', ['send', '-L', '-c', fullName], { output, timeoutMs: dayMs, signal: either });
-  } finally {
-    output.off('close', leave);
-    output.off('error', leave);
-  }
+  await runCommand('zfs', ['send', '-L', '-c', fullName], { output, timeoutMs: dayMs, ...(signal && { signal }) });
 }
 
 /** Runs zfs-receive(8) into a branch of the volume. What the stream says of mounts, limits and shares does not count. */
