@@ -1,21 +1,20 @@
 import { parseBoolean } from '#base/config-schema.ts';
-import { parseRetention, superfluous } from '#base/retention.ts';
-import { isScheduledAt, parseSchedule } from '#base/schedule.ts';
+import { parseSchedule } from '#base/schedule.ts';
 import type { ConfigMap } from '#api/common.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import { listSnapshotRows } from '#server/database/snapshots.ts';
 import { containerId } from '../paths.ts';
+import { isSnapshotDue, namesToPrune } from '../snapshot-schedule.ts';
 import { listExpanded } from './expand-many.ts';
 import type { ActionContext, InstanceServices } from './instance-services.ts';
-import { createSnapshot, createSnapshotHeld, deleteSnapshot, scheduledMark } from './snapshots.ts';
+import { createSnapshot, createSnapshotHeld, deleteSnapshot } from './snapshots.ts';
 
 /** Takes the snapshots of the given minutes, one of each instance at most; one that fails is logged. */
 export async function takeScheduledSnapshots(services: InstanceServices, minutes: readonly Date[]): Promise<void> {
   if (minutes.length === 0) return;
   for (const { record, expanded } of await services.database.read(listExpanded)) {
     const { config } = expanded;
-    const schedule = parseSchedule(config['snapshots.schedule'] ?? '');
-    if (!record.ready || !schedule || !minutes.some(minute => isScheduledAt(schedule, minute))) continue;
+    if (!record.ready || !isSnapshotDue(config, minutes)) continue;
     const stopped = services.runtime.status(containerId(record.project, record.name)) === 'stopped';
     if (stopped && !(parseBoolean(config['snapshots.schedule.stopped'] ?? 'false') ?? false)) continue;
     await attempt(services, record, 'Failed taking a scheduled snapshot', async () => {
@@ -40,11 +39,8 @@ export async function snapshotAtStart(
 
 /** Deletes scheduled snapshots that the retention set does not keep. */
 async function pruneSnapshots(services: InstanceServices, record: InstanceRecord, config: ConfigMap): Promise<void> {
-  const retention = parseRetention(config['snapshots.retention'] ?? '');
-  if (!retention) return;
-  const rows = await services.database.read(reader => listSnapshotRows(reader, record.id));
-  const scheduled = rows.filter(({ ready, config }) => ready && config[scheduledMark] === 'true');
-  for (const { name } of superfluous(retention, scheduled))
+  const list = () => services.database.read(reader => listSnapshotRows(reader, record.id));
+  for (const name of await namesToPrune(config, list))
     await deleteSnapshot(services, record.project, record.name, name);
 }
 

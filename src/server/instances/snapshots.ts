@@ -22,14 +22,12 @@ import {
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { containerId } from '../paths.ts';
 import { checkSnapshotAllowed } from '../projects/check-project.ts';
+import { scheduledMark } from '../snapshot-schedule.ts';
 import { expandInstance } from './check-instance.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { rootPool, rootVolume } from './root-volume.ts';
 import { expiryTime, isExpired } from './snapshot-expiry.ts';
 import { assertAllowed, holdInstance } from './status.ts';
-
-/** Kept with snapshots that were taken by schedule: only these are pruned by retention. */
-export const scheduledMark = 'volatile.snapshot.scheduled';
 
 /** Kept with a snapshot while it is being renamed. */
 export const snapshotRenameMark = 'volatile.rename.to';

@@ -1,20 +1,15 @@
 import { zeroTime } from '#api/common.ts';
-import { parseRetention, superfluous } from '#base/retention.ts';
-import { isScheduledAt, parseSchedule } from '#base/schedule.ts';
 import { listVolumeRecords, type VolumeRecord } from '../database/storage-volumes.ts';
 import { listVolumeSnapshots } from '../database/volume-snapshots.ts';
+import { isSnapshotDue, namesToPrune, scheduledMark } from '../snapshot-schedule.ts';
 import { createVolumeSnapshot, deleteVolumeSnapshot } from './snapshots.ts';
 import type { VolumeServices } from './volume.ts';
-
-/** Kept with snapshots that were taken by schedule: only these are pruned by retention. */
-const scheduledMark = 'volatile.snapshot.scheduled';
 
 /** Takes the snapshots of the given minutes, one of each volume at most; one that fails is logged. */
 export async function takeScheduledSnapshots(services: VolumeServices, minutes: readonly Date[]): Promise<void> {
   if (minutes.length === 0) return;
   for (const volume of await customVolumes(services)) {
-    const schedule = parseSchedule(volume.config['snapshots.schedule'] ?? '');
-    if (!volume.ready || !schedule || !minutes.some(minute => isScheduledAt(schedule, minute))) continue;
+    if (!volume.ready || !isSnapshotDue(volume.config, minutes)) continue;
     await attempt(services, volume, 'Failed taking a scheduled snapshot', async () => {
       await createVolumeSnapshot(services, volume, { config: { [scheduledMark]: 'true' } });
       await pruneSnapshots(services, volume);
@@ -38,11 +33,8 @@ export async function deleteExpiredSnapshots(services: VolumeServices, now: Date
 }
 
 async function pruneSnapshots(services: VolumeServices, volume: VolumeRecord): Promise<void> {
-  const retention = parseRetention(volume.config['snapshots.retention'] ?? '');
-  if (!retention) return;
-  const rows = await services.database.read(reader => listVolumeSnapshots(reader, volume.id));
-  const scheduled = rows.filter(({ ready, config }) => ready && config[scheduledMark] === 'true');
-  for (const { name } of superfluous(retention, scheduled)) await deleteVolumeSnapshot(services, volume, name);
+  const list = () => services.database.read(reader => listVolumeSnapshots(reader, volume.id));
+  for (const name of await namesToPrune(volume.config, list)) await deleteVolumeSnapshot(services, volume, name);
 }
 
 async function customVolumes({ database }: VolumeServices): Promise<readonly VolumeRecord[]> {
