@@ -3,7 +3,7 @@ import { ApiError } from '#api/error.ts';
 import { hasControlCharacters } from '#base/names.ts';
 import type { StreamTree, TreeReceiver, TreeSender } from '#storage/tree-streams.ts';
 import type { Volume } from '#storage/driver.ts';
-import type { FrameChannel } from './frame-channel.ts';
+import type { FrameChannel } from '#protocol/frame-channel.ts';
 import type { Watch } from './rsync-transfer.ts';
 
 const maxTrees = 10_000;

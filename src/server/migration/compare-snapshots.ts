@@ -1,4 +1,4 @@
-import type { SnapshotEntry } from './messages.ts';
+import type { SnapshotEntry } from '#protocol/messages.ts';
 
 export interface KnownSnapshot {
   readonly name: string;

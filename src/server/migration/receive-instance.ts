@@ -7,7 +7,7 @@ import { rootPool, rootVolume } from '../instances/root-volume.ts';
 import { assertAllowed } from '../instances/status.ts';
 import { containerId } from '../paths.ts';
 import { type Meeting, meet } from './channels.ts';
-import type { SnapshotEntry } from './messages.ts';
+import type { SnapshotEntry } from '#protocol/messages.ts';
 import { rsyncSettings } from './pool-settings.ts';
 import { refreshInstance } from './refresh-instance.ts';
 import { snapshotOf } from './snapshot-entries.ts';

@@ -18,7 +18,7 @@ import {
   type VolumeServices,
 } from '../volumes/volume.ts';
 import { type Meeting, meet } from './channels.ts';
-import type { SnapshotEntry } from './messages.ts';
+import type { SnapshotEntry } from '#protocol/messages.ts';
 import { rsyncSettings } from './pool-settings.ts';
 import { RefreshSteps, type SnapshotRows } from './refresh-steps.ts';
 import { type Incoming, receive } from './sink.ts';

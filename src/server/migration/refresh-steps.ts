@@ -1,7 +1,7 @@
 import { faultPoint } from '#base/fault-point.ts';
 import type { Revert } from '#base/revert.ts';
 import type { Database, Transaction } from '#server/database/database.ts';
-import type { SnapshotEntry } from './messages.ts';
+import type { SnapshotEntry } from '#protocol/messages.ts';
 
 /** Rows and content of the snapshots of what is refreshed. */
 export interface SnapshotRows {

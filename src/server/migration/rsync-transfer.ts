@@ -5,8 +5,9 @@ import type { PipedCommand } from '#base/piped-command.ts';
 import { ApiError } from '#api/error.ts';
 import type { Cage } from '#storage/cage.ts';
 import { spendingSpace } from '#storage/errors.ts';
-import { type RsyncFeatures, type RsyncSend, startRsyncReceiver, startRsyncSender } from '#storage/rsync.ts';
-import type { FrameChannel } from './frame-channel.ts';
+import { type RsyncFeatures, vanishedStatus } from '#base/rsync-arguments.ts';
+import { type RsyncSend, startRsyncReceiver, startRsyncSender } from '#storage/rsync.ts';
+import type { FrameChannel } from '#protocol/frame-channel.ts';
 
 /** Counts bytes as they pass and says when to stop. */
 export interface Watch {
@@ -73,7 +74,7 @@ async function feed(channel: FrameChannel, input: Writable, onReceived?: Watch['
 }
 
 function describe(error: CommandError): ApiError | CommandError {
-  if (error.status === 24)
+  if (error.status === vanishedStatus)
     return new ApiError(
       'failed-precondition',
       'Some files vanished while they were copied: stop the instance, or use "--allow-inconsistent"',

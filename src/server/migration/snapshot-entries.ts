@@ -1,6 +1,6 @@
 import { type ConfigMap, zeroTime } from '#api/common.ts';
 import type { NewSnapshot, SnapshotRecord } from '#server/database/snapshots.ts';
-import type { SnapshotEntry } from './messages.ts';
+import type { SnapshotEntry } from '#protocol/messages.ts';
 
 /** LXD's numbers of architectures. */
 const architectures: Readonly<Record<string, number>> = {

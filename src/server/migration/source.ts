@@ -5,10 +5,10 @@ import { openSender, poolHasStreams } from '#storage/pool-streams.ts';
 import type { Pool } from '#storage/pool.ts';
 import type { TreeSender } from '#storage/tree-streams.ts';
 import { sendTrees } from './btrfs-transfer.ts';
-import { ControlChannel } from './control-channel.ts';
-import { FrameChannel } from './frame-channel.ts';
-import type { SnapshotEntry } from './messages.ts';
-import { type Abilities, type Agreement, agreed, offerOf } from './negotiate.ts';
+import { ControlChannel } from '#protocol/control-channel.ts';
+import { FrameChannel } from '#protocol/frame-channel.ts';
+import type { SnapshotEntry } from '#protocol/messages.ts';
+import { type Abilities, type Agreement, agreed, offerOf } from '#protocol/negotiate.ts';
 import { Progress } from './progress.ts';
 import { sendByRsync, type Watch } from './rsync-transfer.ts';
 

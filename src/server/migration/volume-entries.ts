@@ -2,7 +2,7 @@ import type { VolumeRecord } from '#server/database/storage-volumes.ts';
 import type { NewVolumeSnapshot, VolumeSnapshotRecord } from '#server/database/volume-snapshots.ts';
 import type { BackupConfig } from '../backup-config/backup-config.ts';
 import { checkedConfig } from '../volumes/volume-config.ts';
-import type { SnapshotEntry } from './messages.ts';
+import type { SnapshotEntry } from '#protocol/messages.ts';
 import { secondsOf, timeOf } from './snapshot-entries.ts';
 
 /** A volume's snapshot as it is told to another server. */

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { websocketPair } from '../instances/testing/websocket-pair.ts';
+import { websocketPair } from '#server/instances/testing/websocket-pair.ts';
 import { ControlChannel } from './control-channel.ts';
-import { checkPeer } from './dial.ts';
 import { FrameChannel } from './frame-channel.ts';
 
 async function collect(source: AsyncIterable<Buffer>): Promise<string> {
@@ -58,21 +57,4 @@ describe('the channel of verdicts', () => {
     server.terminate();
     await expect(other.verdict()).rejects.toMatchObject({ code: 'unavailable' });
   });
-});
-
-test.each([
-  ['http://a:1/1.0/operations/0d1f4a3e-0000-4000-8000-000000000000', 'must be the https URL'],
-  ['https://a:1/1.0/instances/x', 'must be the https URL'],
-  ['https://a:1/1.0/operations/../../x', 'must be the https URL'],
-  ['file:///etc/passwd', 'must be the https URL'],
-  ['', 'must be the https URL'],
-])('a peer at %s is refused', (operation, reason) => {
-  expect(() => checkPeer({ operation, secrets: { control: 'a', fs: 'b' } }, 'source')).toThrow(reason);
-});
-
-test('a peer needs secrets, and a certificate that is one', () => {
-  const operation = 'https://a:1/1.0/operations/0d1f4a3e-0000-4000-8000-000000000000';
-  expect(() => checkPeer({ operation, secrets: { control: 'a' } }, 'source')).toThrow('"fs"');
-  const bad = { operation, certificate: 'x', secrets: { control: 'a', fs: 'b' } };
-  expect(() => checkPeer(bad, 'source')).toThrow('no certificate');
 });
