@@ -66,7 +66,7 @@ describe.each(storageDrivers)('copy and move on %s', driver => {
     await daemon.must('stop', 'c1', '--force');
     await lxc('move', 'c1', '--storage', 'other');
     expect([await poolOf('c1'), await names('c1')]).toEqual(['other', ['snap0', 'snap1']]);
-    await daemon.must('restore', 'c1', 'snap0');
+    await daemon.must('restore', 'c1', 'snap0', '--no-snapshot');
     await daemon.must('start', 'c1');
     expect(await sh('c1', 'cat /root/file')).toBe('one\n');
     await daemon.must('stop', 'c1', '--force');

@@ -98,7 +98,7 @@ describe.each(storageDrivers)('instances on %s', storage => {
     expect((await daemon.request('GET', '/1.0/instances/s1/snapshots')).json?.metadata).toEqual([
       '/1.0/instances/s1/snapshots/before',
     ]);
-    await daemon.must('restore', 's1', 'before');
+    await daemon.must('restore', 's1', 'before', '--no-snapshot');
     expect(await statusOf('s1')).toBe('Running');
     expect(await daemon.must('exec', 's1', '--', 'cat', '/root/file')).toBe('old\n');
     expect(await daemon.must('config', 'get', 's1', 'user.note')).toBe('old\n');

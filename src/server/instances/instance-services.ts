@@ -11,6 +11,8 @@ export type InstanceServices = Pick<
 export interface ActionContext {
   readonly signal?: AbortSignal;
   readonly requestor?: Requestor;
+  /** until when what an undo of the action needs is kept; absent = nothing is kept */
+  readonly keptUntil?: string;
 }
 
 /** URL path of an instance. */

@@ -2,16 +2,17 @@ import type { ConfigMap } from '#api/common.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import type { Reader } from '#server/database/database.ts';
 import { getInstance, type InstanceRecord, patchInstanceConfig, updateInstance } from '#server/database/instances.ts';
-import type { SnapshotRecord } from '#server/database/snapshots.ts';
+import { listSnapshotRows, type SnapshotRecord } from '#server/database/snapshots.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { missingVolatile } from '../devices/devices.ts';
 import { containerId } from '../paths.ts';
+import { restoreSafely, type SnapshotsOf } from '../safety-snapshots.ts';
 import { checkInstance, type CheckedInstance } from './check-instance.ts';
 import { devicesInPool } from './devices-in-pool.ts';
 import { idmapOf, idmapVolatile } from './idmap.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { limitRoot, rootPool, rootVolume } from './root-volume.ts';
-import { getReadySnapshot } from './snapshots.ts';
+import { createSnapshotHeld, deleteSnapshotHeld, getReadySnapshot } from './snapshots.ts';
 import { isolatedRanges, startHeld } from './start-instance.ts';
 import { assertAllowed, holdInstance } from './status.ts';
 import { endContainer, releaseHeld } from './stop-instance.ts';
@@ -40,9 +41,16 @@ export async function restoreSnapshot(
     await endContainer(services, record, { force: true, timeoutMs: undefined }, context);
     await releaseHeld(services, record);
   }
-  await services.database.write(tx => patchInstanceConfig(tx, record.id, { [restoreMark]: name }));
-  await faultPoint('restore.after-mark');
-  await finishRestore(services, record, name);
+  const snapshots: SnapshotsOf = {
+    list: () => services.database.read(reader => listSnapshotRows(reader, record.id)),
+    create: request => createSnapshotHeld(services, project, instance, request, context),
+    delete: older => deleteSnapshotHeld(services, project, instance, older, context),
+  };
+  await restoreSafely(snapshots, { keptUntil: context.keptUntil, log: services.log }, async () => {
+    await services.database.write(tx => patchInstanceConfig(tx, record.id, { [restoreMark]: name }));
+    await faultPoint('restore.after-mark');
+    await finishRestore(services, record, name);
+  });
   emitLifecycle(services.events, 'instance-restored', instancePath(instance), {
     project,
     context: { snapshot: name },

@@ -4,10 +4,12 @@ import type { ConfigMap } from '#api/common.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import { listSnapshotRows } from '#server/database/snapshots.ts';
 import { containerId } from '../paths.ts';
-import { isSnapshotDue, namesToPrune } from '../snapshot-schedule.ts';
+import { isSnapshotDue, namesToPrune, scheduledMark } from '../snapshot-schedule.ts';
 import { listExpanded } from './expand-many.ts';
 import type { ActionContext, InstanceServices } from './instance-services.ts';
 import { createSnapshot, createSnapshotHeld, deleteSnapshot } from './snapshots.ts';
+
+const scheduled = { config: { [scheduledMark]: 'true' } };
 
 /** Takes the snapshots of the given minutes, one of each instance at most; one that fails is logged. */
 export async function takeScheduledSnapshots(services: InstanceServices, minutes: readonly Date[]): Promise<void> {
@@ -18,7 +20,7 @@ export async function takeScheduledSnapshots(services: InstanceServices, minutes
     const stopped = services.runtime.status(containerId(record.project, record.name)) === 'stopped';
     if (stopped && !(parseBoolean(config['snapshots.schedule.stopped'] ?? 'false') ?? false)) continue;
     await attempt(services, record, 'Failed taking a scheduled snapshot', async () => {
-      await createSnapshot(services, record.project, record.name, { scheduled: true });
+      await createSnapshot(services, record.project, record.name, scheduled);
       await pruneSnapshots(services, record, config);
     });
   }
@@ -33,7 +35,7 @@ export async function snapshotAtStart(
 ): Promise<void> {
   if (!parseSchedule(config['snapshots.schedule'] ?? '')?.atStartup) return;
   await attempt(services, record, 'Failed taking the snapshot before a start', async () => {
-    await createSnapshotHeld(services, record.project, record.name, { scheduled: true }, context);
+    await createSnapshotHeld(services, record.project, record.name, scheduled, context);
   });
 }
 

@@ -1,5 +1,5 @@
 import { ApiError, invalid } from '#api/error.ts';
-import { zeroTime } from '#api/common.ts';
+import { type ConfigMap, zeroTime } from '#api/common.ts';
 import type { InstanceSnapshotsPost } from '#api/instance.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { snapshotNameProblem } from '#base/names.ts';
@@ -22,7 +22,6 @@ import {
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { containerId } from '../paths.ts';
 import { checkSnapshotAllowed } from '../projects/check-project.ts';
-import { scheduledMark } from '../snapshot-schedule.ts';
 import { expandInstance } from './check-instance.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { rootPool, rootVolume } from './root-volume.ts';
@@ -33,8 +32,8 @@ import { assertAllowed, holdInstance } from './status.ts';
 export const snapshotRenameMark = 'volatile.rename.to';
 
 type SnapshotRequest = InstanceSnapshotsPost & {
-  /** taken by the instance's schedule */
-  readonly scheduled?: boolean;
+  /** keys beside the instance's own */
+  readonly config?: ConfigMap;
 };
 
 /** Makes a snapshot of an instance, running or not; returns its name. */
@@ -71,7 +70,7 @@ export async function createSnapshotHeld(
     checkSnapshotName(name);
     const expiresAt = request.expires_at ?? expiryTime(config['snapshots.expiry'], now);
     const id = await insertSnapshot(tx, {
-      ...snapshotOf(record, request.scheduled === true),
+      ...snapshotOf(record, request.config),
       name,
       createdAt: now.toISOString(),
       expiresAt: checkTime(expiresAt),
@@ -101,6 +100,17 @@ export async function deleteSnapshot(
   context: ActionContext = {},
 ): Promise<void> {
   using _lock = await holdInstance(services.locks, project, instance, 'snapshot', context.signal);
+  await deleteSnapshotHeld(services, project, instance, name, context);
+}
+
+/** Like deleteSnapshot, for callers that hold the instance's lock. */
+export async function deleteSnapshotHeld(
+  services: InstanceServices,
+  project: string,
+  instance: string,
+  name: string,
+  context: ActionContext,
+): Promise<void> {
   const { record, snapshot } = await readSnapshot(services, project, instance, name);
   await services.database.write(tx => setSnapshotReady(tx, snapshot.id, false));
   await finishSnapshotDelete(services, record, snapshot);
@@ -220,10 +230,10 @@ async function readSnapshot(
 
 function snapshotOf(
   record: InstanceRecord,
-  scheduled: boolean,
+  more: ConfigMap = {},
 ): Omit<SnapshotRecord, 'id' | 'name' | 'createdAt' | 'expiresAt'> {
   const { architecture, ephemeral, profiles, devices, lastUsedAt } = record;
-  const config = { ...record.config, ...(scheduled && { [scheduledMark]: 'true' }) };
+  const config = { ...record.config, ...more };
   const state = { instanceId: record.id, architecture, ephemeral, profiles, config, devices, lastUsedAt };
   return { ...state, description: '', stateful: false, ready: false };
 }

@@ -1,3 +1,4 @@
+import { ageProblem } from '#base/age.ts';
 import { defineKeys, type KeyRule } from '#base/config-schema.ts';
 import { parseAddress } from './address.ts';
 
@@ -100,6 +101,18 @@ export const serverKeys = defineKeys({
     type: 'boolean',
     summary: 'Whether to let networks pass firewalls of others (Docker, ufw), by rules in the chains of their users',
     default: 'false',
+  },
+  'undo.expiry': {
+    type: 'string',
+    summary: 'Age at which what is kept for an undo goes, such as "7d"; ours',
+    default: '7d',
+    check: ageProblem,
+  },
+  'undo.snapshots': {
+    type: 'enum',
+    summary: 'Whose restores take a snapshot before: those of clients that ask, all (always), none (never); ours',
+    values: ['asked', 'always', 'never'],
+    default: 'asked',
   },
   'user.*': { type: 'text', summary: 'Free for users' },
 });

@@ -46,6 +46,16 @@ export async function createVolumeSnapshot(
   context: ActionContext = {},
 ): Promise<string> {
   using _lock = await holdVolume(services, at, 'snapshot', context.signal);
+  return await createSnapshotHeld(services, at, request, context);
+}
+
+/** Like createVolumeSnapshot, for callers that hold the volume's lock. */
+export async function createSnapshotHeld(
+  services: VolumeServices,
+  at: CustomAt,
+  request: VolumeSnapshotRequest,
+  context: ActionContext,
+): Promise<string> {
   const now = new Date();
   await using revert = new Revert(services.log);
   const { id, name } = await services.database.write(async tx => {
@@ -87,6 +97,16 @@ export async function deleteVolumeSnapshot(
   context: ActionContext = {},
 ): Promise<void> {
   using _lock = await holdVolume(services, at, 'delete a snapshot of', context.signal);
+  await deleteSnapshotHeld(services, at, name, context);
+}
+
+/** Like deleteVolumeSnapshot, for callers that hold the volume's lock. */
+export async function deleteSnapshotHeld(
+  services: VolumeServices,
+  at: CustomAt,
+  name: string,
+  context: ActionContext,
+): Promise<void> {
   const snapshot = await services.database.write(async tx => {
     const record = await readyVolume(tx, at);
     const snapshot = await getVolumeSnapshot(tx, record.id, name);

@@ -2,7 +2,6 @@ import type { ConfigMap } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { Revert } from '#base/revert.ts';
 import { getVolume, updateVolume, type VolumeAt, type VolumeRecord } from '../database/storage-volumes.ts';
-import { getVolumeSnapshot } from '../database/volume-snapshots.ts';
 import { checkProject } from '../projects/check-project.ts';
 import {
   type ActionContext,
@@ -10,7 +9,6 @@ import {
   checkDescription,
   type CustomAt,
   holdVolume,
-  onDisk,
   readyVolume,
   tell,
   type VolumeServices,
@@ -66,21 +64,4 @@ export async function changeInstanceVolume(
       );
     await updateVolume(tx, before.id, { description, config: checkedConfig(at.name, config) });
   });
-}
-
-/** Puts a snapshot's content in the volume's place. */
-export async function restoreVolume(
-  services: VolumeServices,
-  at: CustomAt,
-  snapshot: string,
-  context: ActionContext = {},
-): Promise<void> {
-  using _lock = await holdVolume(services, at, 'restore', context.signal);
-  await services.database.read(async reader => {
-    const { id } = await readyVolume(reader, at);
-    await getVolumeSnapshot(reader, id, snapshot);
-    await assertNotRunning(services, reader, at, 'restore');
-  });
-  await services.pools.get(at.pool).restoreSnapshot({ volume: onDisk(at), name: snapshot });
-  tell(services, 'storage-volume-restored', at, context, { context: { snapshot } });
 }

@@ -20,6 +20,8 @@ export type CustomAt = Omit<VolumeAt, 'type'>;
 export interface ActionContext {
   readonly signal?: AbortSignal;
   readonly requestor?: Requestor;
+  /** until when what an undo of the action needs is kept; absent = nothing is kept */
+  readonly keptUntil?: string;
 }
 
 /** The volume as its pool's driver knows it. */

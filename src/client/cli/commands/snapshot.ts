@@ -1,7 +1,7 @@
 import { zeroTime } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { diffCommands } from './snapshot-diff.ts';
-import { command, type CommandSpec, flag } from '../command.ts';
+import { command, type CommandSpec, flag, noSnapshotOption } from '../command.ts';
 
 export const commands: readonly CommandSpec[] = [
   ...diffCommands,
@@ -38,8 +38,14 @@ export const commands: readonly CommandSpec[] = [
     path: 'restore',
     usage: '[<remote>:]<instance> <snapshot>',
     summary: 'Restore instances from snapshots',
-    examples: [['restore c1 snap0', 'Bring the files and the config of "c1" back to "snap0".']],
+    details:
+      'What is there now is kept as snapshot "before-restoreN" for a week, or as long as the server\'s undo.expiry says, until the next restore.',
+    examples: [
+      ['restore c1 snap0', 'Bring the files and the config of "c1" back to "snap0".'],
+      ['restore c1 before-restore0', 'Undo that.'],
+    ],
     options: {
+      noSnapshot: noSnapshotOption,
       stateful: flag('--stateful', "Whether or not to restore the instance's running state from the snapshot"),
     },
     run: async (session, [target = '', given = ''], options) => {
@@ -52,7 +58,9 @@ export const commands: readonly CommandSpec[] = [
         );
       }
       await session.finish(
-        client.instances.replace(name, { restore: `${name}/${snapshot}`, stateful: options.stateful }),
+        client.instances.replace(name, { restore: `${name}/${snapshot}`, stateful: options.stateful }, undefined, {
+          undoable: options.noSnapshot ? 0 : 1,
+        }),
         `Restoring ${name}`,
       );
     },

@@ -3,7 +3,7 @@ import { ApiError } from '#api/error.ts';
 import type { StorageVolume } from '#api/storage.ts';
 import { formatSize } from '#base/units.ts';
 import type { Client } from '../../client.ts';
-import { command, type CommandSpec, flag, type Format, formatOption, text } from '../command.ts';
+import { command, type CommandSpec, flag, type Format, formatOption, noSnapshotOption, text } from '../command.ts';
 import { parsePairs } from '../key-values.ts';
 import { type Editable, editingCommands } from '../object-editing.ts';
 import { usedByText } from '../output/used-by.ts';
@@ -139,11 +139,15 @@ export const volumeCommands: readonly CommandSpec[] = [
     path: 'storage volume restore',
     usage: '[<remote>:]<pool> <volume> <snapshot>',
     summary: 'Restore storage volume snapshots',
+    details: 'What is there now is kept as snapshot "before-restoreN", as "lxd-like restore --help" tells.',
     examples: [['storage volume restore default data before', 'Bring the files of "data" back to "before".']],
-    run: async (session, [target = '', given = '', snapshot = '']) => {
+    options: { noSnapshot: noSnapshotOption },
+    run: async (session, [target = '', given = '', snapshot = ''], options) => {
       const { client, name: pool } = await session.object(target, 'storage pool');
       const { type, name } = volumeNamed(given);
-      await session.finish(client.storagePools.volumes(pool, type).replace(name, { restore: snapshot }));
+      const query = { undoable: options.noSnapshot ? 0 : 1 };
+      const volumes = client.storagePools.volumes(pool, type);
+      await session.finish(volumes.replace(name, { restore: snapshot }, undefined, query));
     },
   }),
   ...copyVolumeCommands,

@@ -20,6 +20,7 @@ import { restoreSnapshot } from '#server/instances/restore-snapshot.ts';
 import { changeInstance, planChange, type UpdateRequest, writableInstance } from '#server/instances/update-instance.ts';
 import type { Services } from '#server/services.ts';
 import { assertEtag } from '../../etag.ts';
+import { keptUntilFor } from '../undoable.ts';
 import { projectsOf, wantsAllProjects } from '../request.ts';
 import { accepted, type ApiRequest, type Reply, type Route, sync } from '../route.ts';
 import { importBackup } from './instance-backups.ts';
@@ -144,9 +145,10 @@ async function put(services: Services, request: ApiRequest): Promise<Reply> {
   if (body.restore) {
     const snapshot = body.restore.startsWith(`${name}/`) ? body.restore.slice(name.length + 1) : body.restore;
     await services.database.read(reader => getInstance(reader, project, name));
+    const kept = keptUntilFor(services, request, 'undo.snapshots');
     return accepted(
       services.operations.run(instanceOperation(request, 'Restoring snapshot', [name]), ({ signal }) =>
-        restoreSnapshot(services, project, name, snapshot, { signal, requestor }),
+        restoreSnapshot(services, project, name, snapshot, { signal, requestor, ...kept }),
       ),
     );
   }

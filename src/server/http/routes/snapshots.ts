@@ -49,8 +49,14 @@ async function create(services: Services, request: ApiRequest): Promise<Reply> {
   await services.database.read(reader => getInstance(reader, project, name));
   return accepted(
     services.operations.run(instanceOperation(request, 'Snapshotting instance', [name]), async ({ signal }) => {
-      const body = (request.body ?? {}) as InstanceSnapshotsPost;
-      await createSnapshot(services, project, name, body, { signal, requestor });
+      // no other members: they would be taken for the daemon's own
+      const { name: snapshot, stateful, expires_at } = (request.body ?? {}) as Partial<InstanceSnapshotsPost>;
+      const asked = {
+        name: snapshot ?? '',
+        ...(stateful !== undefined && { stateful }),
+        ...(expires_at !== undefined && { expires_at }),
+      };
+      await createSnapshot(services, project, name, asked, { signal, requestor });
     }),
   );
 }

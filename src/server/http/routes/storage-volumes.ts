@@ -7,10 +7,12 @@ import { deleteVolume } from '#server/volumes/delete-volume.ts';
 import { listVolumes, readVolume, recordAt, volumeState } from '#server/volumes/list-volumes.ts';
 import { moveVolume, renameVolume } from '#server/volumes/move-volume.ts';
 import { refreshVolume } from '#server/volumes/refresh-volume.ts';
-import { changeInstanceVolume, changeVolume, restoreVolume } from '#server/volumes/update-volume.ts';
+import { restoreVolume } from '#server/volumes/restore-volume.ts';
+import { changeInstanceVolume, changeVolume } from '#server/volumes/update-volume.ts';
 import { volumePath } from '#server/volumes/volume.ts';
 import { assertEtag } from '../../etag.ts';
 import { wantsWhole } from '../request.ts';
+import { keptUntilFor } from '../undoable.ts';
 import { accepted, type ApiRequest, created, type Reply, type Route, sync } from '../route.ts';
 import { importVolumeBackup } from './volume-backups.ts';
 import { receiveVolumeHere, sendVolumeAway } from './volume-migration.ts';
@@ -161,7 +163,8 @@ async function put(services: Services, request: ApiRequest): Promise<Reply> {
   if (body.restore) {
     const prefix = `${at.name}/`;
     const snapshot = body.restore.startsWith(prefix) ? body.restore.slice(prefix.length) : body.restore;
-    await restoreVolume(services, custom, snapshot, context);
+    const keptUntil = keptUntilFor(services, request, 'undo.snapshots');
+    await restoreVolume(services, custom, snapshot, { ...context, ...keptUntil });
   } else await changeVolume(services, custom, { change }, context);
   return sync();
 }

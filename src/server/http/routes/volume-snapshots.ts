@@ -54,19 +54,21 @@ async function read(services: Services, request: ApiRequest): Promise<Reply> {
 
 async function create(services: Services, request: ApiRequest): Promise<Reply> {
   const at = await changeable(services, request);
-  const body = (request.body ?? {}) as { name?: string; expires_at?: string };
-  if (body.name) {
-    checkSnapshotName(body.name);
+  // no other members: they would be taken for the daemon's own
+  const { name = '', expires_at } = (request.body ?? {}) as { name?: string; expires_at?: string };
+  const asked = { name, ...(expires_at !== undefined && { expires_at }) };
+  if (name) {
+    checkSnapshotName(name);
     const taken = await listSnapshots(services, namedVolume(request));
-    if (taken.some(({ name }) => name === body.name))
-      throw new ApiError('already-exists', `Snapshot "${body.name}" already in use`);
+    if (taken.some(snapshot => snapshot.name === name))
+      throw new ApiError('already-exists', `Snapshot "${name}" already in use`);
   }
   const { requestor } = request.caller;
   return accepted(
     services.operations.run(
       volumeOperation(request, 'Snapshotting storage volume', at.pool, at.name),
       async context => {
-        await createVolumeSnapshot(services, at, body, { signal: context.signal, requestor });
+        await createVolumeSnapshot(services, at, asked, { signal: context.signal, requestor });
       },
     ),
   );
