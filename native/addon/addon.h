@@ -48,5 +48,5 @@ struct function {
 #define FUNCTIONS_END {NULL, NULL}
 
 extern const struct function process_functions[], pty_functions[], socket_functions[], file_functions[],
-    mount_functions[], shift_functions[], btrfs_functions[], btrfs_identity_functions[], netlink_state_functions[],
+    mount_functions[], quota_functions[], shift_functions[], btrfs_functions[], btrfs_identity_functions[], netlink_state_functions[],
     netlink_change_functions[];

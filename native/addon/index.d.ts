@@ -90,6 +90,20 @@ export function supportsIdmappedMounts(directory: number): boolean;
  */
 export function alignIds(directory: number, name: string, base: number, size: number): Promise<void>;
 
+// ---- project quotas (quotactl(2); linux/fs.h): ext4 and XFS count and limit the bytes of a tree by its project id ----
+
+/** Project id of a file or folder; `inherited` when what is made in the folder gets it. Throws ENOTTY where there is none. */
+export function projectOf(descriptor: number): { readonly id: number; readonly inherited: boolean };
+/** Puts the tree at a folder, and what will be made in it, in a project. On a native thread. */
+export function setProject(folder: number, id: number): Promise<void>;
+/** Bytes of a project on the file system of the folder, and its limit; undefined where projects are not counted. */
+export function projectUsage(
+  folder: number,
+  id: number,
+): { readonly used: number; readonly limit?: number } | undefined;
+/** Limits the bytes of a project; undefined lifts the limit. */
+export function limitProject(folder: number, id: number, bytes: number | undefined): void;
+
 // ---- mounts and loop devices (mount(2), loop(4)) ----
 
 /** mount(2); `data` as in its option string, `flags` as MS_*. Runs on a native thread. */

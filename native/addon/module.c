@@ -17,6 +17,7 @@ NAPI_MODULE_INIT() {
     add(env, exports, socket_functions);
     add(env, exports, file_functions);
     add(env, exports, mount_functions);
+    add(env, exports, quota_functions);
     add(env, exports, shift_functions);
     add(env, exports, btrfs_functions);
     add(env, exports, btrfs_identity_functions);

@@ -1,7 +1,6 @@
 // Ids on disk where mounts cannot shift them: owners, POSIX ACLs and the root of file capabilities of a whole tree are
 // moved between a container's own ids and its range on the host. An attribute of the volume's top folder says which of
 // the two a tree has: it is copied with it, and no guest can see or change it.
-#include <dirent.h>
 #include <endian.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -9,10 +8,9 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "walk.h"
 #include "worker.h"
 
-/// Deeper nesting is refused: each level holds a descriptor.
-#define MAX_DEPTH 512
 #define ACL_SIZE 65536
 #define MARK "trusted.lxd_like.ids"
 
@@ -84,7 +82,8 @@ static int shift_owner(const struct shift *shift, int file, const char *path, co
     return length >= (ssize_t)XATTR_CAPS_SZ_2 ? write_capability(path, &data, shift->to) : 0;
 }
 
-static int shift_one(const struct shift *shift, int file, const struct stat *stat) {
+static int shift_one(const void *context, int file, const struct stat *stat) {
+    const struct shift *shift = context;
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     int error = 0;
@@ -92,39 +91,6 @@ static int shift_one(const struct shift *shift, int file, const struct stat *sta
     if (!error && S_ISDIR(stat->st_mode)) error = shift_acl(shift, path, "system.posix_acl_default");
     if (error || (!in_range(shift, stat->st_uid) && !in_range(shift, stat->st_gid))) return error;
     return shift_owner(shift, file, path, stat);
-}
-
-static int shift_tree(const struct shift *shift, int parent, const char *name, dev_t device, int depth);
-
-static int shift_children(const struct shift *shift, int folder, dev_t device, int depth) {
-    int readable = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (readable < 0) return errno;
-    DIR *entries = fdopendir(readable);
-    if (!entries) {
-        int saved = errno;
-        close(readable);
-        return saved;
-    }
-    int error = 0;
-    for (struct dirent *entry; !error && (errno = 0, entry = readdir(entries));) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        error = shift_tree(shift, folder, entry->d_name, device, depth + 1);
-    }
-    if (!error && errno) error = errno;
-    closedir(entries);
-    return error;
-}
-
-/// What is mounted in the tree is left alone. Run again after an interruption, it goes on.
-static int shift_tree(const struct shift *shift, int parent, const char *name, dev_t device, int depth) {
-    if (depth > MAX_DEPTH) return ELOOP;
-    AUTO_CLOSE int file = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (file < 0) return errno == ENOENT ? 0 : errno;
-    struct stat stat;
-    if (fstat(file, &stat) < 0) return errno;
-    if (stat.st_dev != device) return 0;
-    int error = S_ISDIR(stat.st_mode) ? shift_children(shift, file, device, depth) : 0;
-    return error ? error : shift_one(shift, file, &stat);
 }
 
 static int read_mark(int directory, struct ids *ids) {
@@ -150,16 +116,15 @@ static int run_align(struct job *job) {
     int error = read_mark(align->directory, &current);
     if (error || (current.base == wanted->base && current.size == wanted->size)) return error;
     AUTO_CLOSE int folder = openat(align->directory, align->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct stat stat;
-    if (folder < 0 || fstat(folder, &stat) < 0) return errno;
+    if (folder < 0) return errno;
     if (current.size) {
         struct shift back = {.from = current.base, .to = 0, .size = current.size};
-        error = shift_tree(&back, folder, ".", stat.st_dev, 0);
+        error = walk_tree(folder, shift_one, &back);
         if (!error) error = write_mark(align->directory, &(struct ids){0});
     }
     if (error || !wanted->size) return error;
     struct shift forth = {.from = 0, .to = wanted->base, .size = wanted->size};
-    error = shift_tree(&forth, folder, ".", stat.st_dev, 0);
+    error = walk_tree(folder, shift_one, &forth);
     return error ? error : write_mark(align->directory, wanted);
 }
 

@@ -58,3 +58,8 @@ export async function deleteWarning(tx: Transaction, uuid: string): Promise<void
   const { changes } = await tx.run('DELETE FROM warnings WHERE uuid = ?', [uuid]);
   if (changes === 0) throw notFound('Warning', uuid);
 }
+
+/** What a warning was about is gone. */
+export async function deleteWarningsOf(tx: Transaction, entityUrl: string): Promise<void> {
+  await tx.run('DELETE FROM warnings WHERE entity = ?', [entityUrl]);
+}

@@ -1,12 +1,12 @@
 import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { ApiError } from '#api/error.ts';
-import { parseSize } from '#base/units.ts';
 import { alignIds } from '#storage/align-ids.ts';
 import type { Pool } from '#storage/pool.ts';
 import type { Volume } from '#storage/driver.ts';
 import type { InstanceRecord } from '#server/database/instances.ts';
 import { containerId } from '../paths.ts';
+import { limitSize } from '../pools/limit-size.ts';
 import type { Idmap } from '../runtime/idmap.ts';
 import type { InstanceServices } from './instance-services.ts';
 
@@ -46,8 +46,12 @@ export async function alignRootIds(services: Uses, owner: Owner, idmap: Idmap | 
 }
 
 /** Applies the size of the root disk; undefined lifts the limit. */
-export async function limitRoot(services: Uses, owner: Owner, size: string | undefined): Promise<void> {
-  await rootPool(services, owner).setQuota(rootVolume(owner), size ? parseSize(size) : undefined);
+export async function limitRoot(
+  services: Pick<InstanceServices, 'pools' | 'database'>,
+  owner: Owner,
+  size: string | undefined,
+): Promise<void> {
+  await limitSize(services, owner.pool, rootVolume(owner), size);
 }
 
 /** Links containers/ID to the volume's folder, where tools look for it; heals a link that is wrong. */

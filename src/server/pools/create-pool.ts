@@ -8,6 +8,7 @@ import { deletePool, insertPool, listPools, setPoolReady } from '../database/sto
 import { emitLifecycle } from '../events/event-bus.ts';
 import type { Services } from '../services.ts';
 import { checkDriverUsable, checkPoolConfig, checkPoolName, withoutEmpty } from './check-pool.ts';
+import { poolPath } from './pools.ts';
 
 type Uses = Pick<Services, 'database' | 'pools' | 'paths' | 'locks' | 'events' | 'log'>;
 
@@ -34,7 +35,7 @@ export async function createPool(services: Uses, request: StoragePoolsPost, requ
   await database.write(tx => setPoolReady(tx, name, true));
   pools.add(pool);
   revert.commit();
-  emitLifecycle(services.events, 'storage-pool-created', `/1.0/storage-pools/${encodeURIComponent(name)}`, {
+  emitLifecycle(services.events, 'storage-pool-created', poolPath(name), {
     requestor,
     context: { driver },
   });

@@ -1,8 +1,10 @@
 import { ApiError } from '#api/error.ts';
 import type { Requestor } from '#api/event.ts';
 import { deletePool as deleteRow, getPool, poolUsers, setPoolReady } from '../database/storage-pools.ts';
+import { deleteWarningsOf } from '../database/warnings.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import type { Services } from '../services.ts';
+import { poolPath } from './pools.ts';
 
 type Uses = Pick<Services, 'database' | 'pools' | 'locks' | 'events' | 'log'>;
 
@@ -24,9 +26,12 @@ export async function deletePool(services: Uses, name: string, requestor: Reques
     await database.write(tx => setPoolReady(tx, name, true));
     throw error;
   }
-  await database.write(tx => deleteRow(tx, name));
+  await database.write(async tx => {
+    await deleteRow(tx, name);
+    await deleteWarningsOf(tx, poolPath(name));
+  });
   pools.remove(name);
-  emitLifecycle(services.events, 'storage-pool-deleted', `/1.0/storage-pools/${encodeURIComponent(name)}`, {
+  emitLifecycle(services.events, 'storage-pool-deleted', poolPath(name), {
     requestor,
   });
 }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { listPools, type PoolRow } from '../database/storage-pools.ts';
 import { resolveWarning, saveWarning } from '../database/warnings.ts';
 import type { Services } from '../services.ts';
-import type { PoolRegistry } from './pools.ts';
+import { poolPath, type PoolRegistry } from './pools.ts';
 
 type Uses = Pick<Services, 'database' | 'paths' | 'locks' | 'log'>;
 
@@ -107,8 +107,7 @@ export class MountedPools implements PoolRegistry {
   /** Never rejects: a warning must not keep a pool from being used. */
   async #warn(pool: string, problem: string | undefined): Promise<void> {
     const { database, log } = this.#services;
-    const entityUrl = `/1.0/storage-pools/${encodeURIComponent(pool)}`;
-    const warning = { project: '', entityUrl, type: 'Storage pool unavailable' };
+    const warning = { project: '', entityUrl: poolPath(pool), type: 'Storage pool unavailable' };
     try {
       await database.write(tx =>
         problem === undefined

@@ -1,6 +1,11 @@
 import type { PoolRow } from '../database/storage-pools.ts';
 import type { Pool } from '#storage/pool.ts';
 
+/** URL path of a pool. */
+export function poolPath(name: string): string {
+  return `/1.0/storage-pools/${encodeURIComponent(name)}`;
+}
+
 /** Pools that this daemon has mounted, by name. */
 export interface Pools {
   /** Throws "not-found", or "unavailable" with the reason when the pool could not be mounted. */

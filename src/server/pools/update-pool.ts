@@ -8,6 +8,7 @@ import { getPool, type PoolRow, updatePool as writePool } from '../database/stor
 import { emitLifecycle } from '../events/event-bus.ts';
 import type { Services } from '../services.ts';
 import { checkPoolConfig, withoutEmpty } from './check-pool.ts';
+import { poolPath } from './pools.ts';
 
 type Uses = Pick<Services, 'database' | 'pools' | 'locks' | 'events' | 'log'>;
 
@@ -33,7 +34,7 @@ export async function updatePool(services: Uses, { name, requestor, change }: Po
   }
   await services.database.write(tx => writePool(tx, name, { description: wanted.description, config }));
   revert.commit();
-  emitLifecycle(services.events, 'storage-pool-updated', `/1.0/storage-pools/${encodeURIComponent(name)}`, {
+  emitLifecycle(services.events, 'storage-pool-updated', poolPath(name), {
     requestor,
   });
 }

@@ -1,11 +1,10 @@
 import type { ConfigMap } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { effectiveBoolean, ruleOf, valueProblem } from '#base/config-schema.ts';
-import { parseSize } from '#base/units.ts';
 import { volumeKeys } from '#storage/config-keys.ts';
-import { saveWarning } from '../database/warnings.ts';
+import { limitSize } from '../pools/limit-size.ts';
 import type { VolumeServices } from './volume.ts';
-import { type CustomAt, onDisk, volumePath } from './volume.ts';
+import { type CustomAt, onDisk } from './volume.ts';
 
 /**
  * The config to store: what was asked, the daemon's own keys as they are. Throws "invalid-argument" for unknown keys, bad
@@ -42,24 +41,11 @@ export function isUnmapped(config: ConfigMap): boolean {
   return effectiveBoolean(volumeKeys, config, 'security.unmapped');
 }
 
-/** Applies `size`. A driver without quotas leaves it to a warning, as stock clients set sizes on every driver. */
+/** Applies `size`; none lifts the limit. */
 export async function limitVolume(
   services: Pick<VolumeServices, 'pools' | 'database'>,
   at: CustomAt,
   size: string | undefined,
 ): Promise<void> {
-  try {
-    await services.pools.get(at.pool).setQuota(onDisk(at), size ? parseSize(size) || undefined : undefined);
-  } catch (error) {
-    if (!ApiError.is(error, 'unsupported')) throw error;
-    await services.database.write(tx =>
-      saveWarning(tx, {
-        project: at.project,
-        entityUrl: volumePath(at.pool, at.name),
-        type: 'Size of a storage volume is not enforced',
-        severity: 'low',
-        message: error.message,
-      }),
-    );
-  }
+  await limitSize(services, at.pool, onDisk(at), size);
 }

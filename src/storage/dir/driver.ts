@@ -1,13 +1,14 @@
 import path from 'node:path';
-import { ApiError } from '#api/error.ts';
 import { kernel } from '#native/kernel.ts';
 import { copyTree, removeTree } from '../copy-tree.ts';
 import type { DriverContext, DriverType, StorageDriver } from '../driver.ts';
 import { Background } from '../trees/background.ts';
+import type { Folder } from '../trees/folder.ts';
 import type { TreeContext, TreeOperations } from '../trees/trees.ts';
 import { treeVerbs } from '../trees/verbs.ts';
 import { dirKeys } from './config-keys.ts';
 import * as pool from './pool.ts';
+import { endProject, inheritLimit, setQuota, startProject, volumeUsage } from './project-quota.ts';
 
 /** Volumes and snapshots are plain folders on any file system; copies share blocks where it has reflinks. */
 export const dir: DriverType = {
@@ -21,13 +22,25 @@ export const dir: DriverType = {
 };
 
 const operations: TreeOperations = {
-  create: async (parent, name) => kernel.mkdirAt(parent.descriptor, name, 0o700),
-  copy: (source, parent, name) => copyTree(source.absolute, path.join(parent.absolute, name)),
+  create: makeFolder,
+  copy: copyFolder,
   seal: () => Promise.resolve(),
-  destroy: (parent, name) => removeTree(path.join(parent.absolute, name)),
-  succeed: () => Promise.resolve(),
+  destroy: (parent, name) => endProject(parent, name, () => removeTree(path.join(parent.absolute, name))),
+  succeed: async (old, fresh) => inheritLimit(old, fresh),
   age: tree => tree.born,
 };
+
+async function makeFolder(parent: Folder, name: string): Promise<void> {
+  kernel.mkdirAt(parent.descriptor, name, 0o700);
+  using made = parent.child(name);
+  await startProject(made);
+}
+
+/** Snapshots count for nobody's quota. */
+async function copyFolder(source: Folder, parent: Folder, name: string, readOnly: boolean): Promise<void> {
+  if (!readOnly) await makeFolder(parent, name);
+  await copyTree(source.absolute, path.join(parent.absolute, name));
+}
 
 function create(given: DriverContext): StorageDriver {
   const context: TreeContext = { ...given, background: new Background(given.log), operations };
@@ -39,14 +52,7 @@ function create(given: DriverContext): StorageDriver {
     mountPool: () => pool.mountPool(context),
     unmountPool: () => pool.unmountPool(context),
     updatePool: () => Promise.resolve(),
-    setQuota: (_volume, bytes) => (bytes === undefined ? Promise.resolve() : Promise.reject(noQuota(given.poolName))),
-    volumeUsage: () => Promise.resolve(undefined),
+    setQuota: (volume, bytes) => setQuota(context, volume, bytes),
+    volumeUsage: volume => volumeUsage(context, volume),
   };
-}
-
-function noQuota(pool: string): ApiError {
-  return new ApiError(
-    'unsupported',
-    `Cannot limit the size of a volume in storage pool "${pool}": its driver has no quotas`,
-  );
 }
