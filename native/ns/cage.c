@@ -111,7 +111,7 @@ int cage(char **arguments) {
     char map[80];
     // The program's own root, which is not among the ids of the tree, needs one on disk for what it has yet to give away.
     snprintf(map, sizeof map, "0 %u %u\n%u 0 1\n", base, size, size);
-    AUTO_CLOSE int users = size ? create_user_namespace(map) : -1;
+    AUTO_CLOSE int users = size ? create_user_namespace(map, map) : -1;
     if (size && users < 0) return complain("map the ids");
     if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET) < 0) return complain(stage);
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return complain(stage);

@@ -18,6 +18,7 @@ import { installedPath } from '#base/install-root.ts';
 import { kernel } from '#native/kernel.ts';
 
 const program = installedPath('native/build/ctr-ns');
+const ids = '0 1000000 65536\n';
 const EBADMSG = 74;
 const DONE = 0;
 const FAILED = 2;
@@ -150,7 +151,7 @@ describe('a message that makes no sense', () => {
     ['a write without descriptors', `${header(5)}${u32(0, 0, 0, 0)}2f6100`],
     ['a removal without a path', `${header(8)}${u32(1)}`],
   ])('is answered as such by files: %s', async (_what, hex) => {
-    const raw = new Raw('files', '3', 'stopped', folder, '1000000', '65536');
+    const raw = new Raw('files', '3', 'stopped', folder, ids, ids);
     expect(await raw.reply()).toEqual({ kind: DONE, id: 0, value: 0 });
     raw.send(hex);
     expect(await raw.reply()).toEqual({ kind: FAILED, id: 5, value: EBADMSG });
@@ -177,8 +178,8 @@ describe('the program', () => {
   );
 
   test.each([
-    ['a root that is not there', ['stopped', '/nowhere']],
-    ['a root that is a link', ['stopped', '/proc/self/cwd', '1000000', '65536']],
+    ['a root that is not there', ['stopped', '/nowhere', '', '']],
+    ['a root that is a link', ['stopped', '/proc/self/cwd', ids, ids]],
     ['a process that is not there', ['running', '4194300', '1']],
     ['init of the host', ['running', '1', '1']],
     ['nothing', ['sideways', '1', '2']],

@@ -1,16 +1,14 @@
 #define _GNU_SOURCE
 #include "file-operations.h"
 
-#include <dirent.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "file-path.h"
 #include "system.h"
-
-enum { LIST_PART = 32768, LIST_LIMIT = 64 << 20 };
 
 void answer_failure(int socket, const struct request *request, const char *stage) {
     send_failure(socket, request->header.id, errno, stage);
@@ -39,12 +37,17 @@ int set_owner(int file, const struct owner *owner) {
     return owner->mode != KEEP && fchmod(file, owner->mode & 07777) < 0 ? -1 : 0;
 }
 
-static struct file_entry describe(const struct stat *status) {
+struct file_entry describe(const struct stat *status) {
     return (struct file_entry){.mode = status->st_mode,
                                .uid = status->st_uid,
                                .gid = status->st_gid,
+                               .device = major(status->st_rdev) << 20 | minor(status->st_rdev),
                                .size = status->st_size,
-                               .modified = status->st_mtime};
+                               .modified = status->st_mtim.tv_sec,
+                               .changed = status->st_ctim.tv_sec,
+                               .inode = status->st_ino,
+                               .modified_ns = (uint32_t)status->st_mtim.tv_nsec,
+                               .changed_ns = (uint32_t)status->st_ctim.tv_nsec};
 }
 
 void file_stat(int socket, const struct request *request) {
@@ -119,39 +122,6 @@ void file_read_link(int socket, const struct request *request) {
     if (link >= 0 && length < 0 && errno == ENOENT) errno = EINVAL;
     if (length < 0) return answer_failure(socket, request, "read the link");
     answer(socket, request, target, (size_t)length, -1);
-}
-
-static int send_names(int socket, uint32_t id, DIR *directory) {
-    char part[LIST_PART];
-    size_t used = 0, sent = 0;
-    for (;;) {
-        errno = 0;
-        struct dirent *entry = readdir(directory);
-        if (!entry && errno) return -1;
-        size_t length = entry ? strlen(entry->d_name) + 1 : 0;
-        if (!entry || used + length > sizeof part) {
-            sent += used;
-            if (sent > LIST_LIMIT) errno = E2BIG;
-            if (sent > LIST_LIMIT || send_reply(socket, id, entry ? REPLY_MORE : REPLY_DONE, 0, part, used, -1) < 0)
-                return -1;
-            used = 0;
-        }
-        if (!entry) return 0;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        memcpy(part + used, entry->d_name, length);
-        used += length;
-    }
-}
-
-void file_list(int socket, const struct request *request) {
-    struct reader reader = read_body(request);
-    const char *path = read_string(&reader);
-    if (!understood(socket, request, &reader, path)) return;
-    int found = open_plain(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_NOCTTY, 0, 0);
-    DIR *directory = found < 0 ? NULL : fdopendir(found);
-    if (!directory || send_names(socket, request->header.id, directory) < 0)
-        answer_failure(socket, request, "list the directory");
-    if (directory) closedir(directory);
 }
 
 void file_make_directory(int socket, const struct request *request) {

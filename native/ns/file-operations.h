@@ -1,6 +1,8 @@
 // What the file server does; each function answers its request. Paths are absolute inside the instance.
 #pragma once
 
+#include <sys/stat.h>
+
 #include "message.h"
 
 enum file_operation {
@@ -15,6 +17,7 @@ enum file_operation {
     FILE_OPEN = 9,
     FILE_SET_ATTRIBUTES = 10,
     FILE_RENAME = 11,
+    FILE_LIST_ENTRIES = 12,
 };
 
 /// Stands for "leave as it is" in owner fields.
@@ -24,10 +27,14 @@ struct owner {
     uint32_t uid, gid, mode;
 };
 
-/// Reply to FILE_STAT, and before the content of FILE_READ.
+/// Reply to FILE_STAT, and before the content of FILE_READ. Times are seconds with nanoseconds.
 struct file_entry {
-    uint32_t mode, uid, gid, reserved;
-    int64_t size, modified;
+    uint32_t mode, uid, gid;
+    /// of a device node: major << 20 | minor
+    uint32_t device;
+    int64_t size, modified, changed;
+    uint64_t inode;
+    uint32_t modified_ns, changed_ns;
 };
 
 /// Fields: u32 follow, string path. Replies with a file_entry.
@@ -39,6 +46,9 @@ void file_read(int socket, const struct request *request);
 void file_read_link(int socket, const struct request *request);
 /// Fields: string path. Replies with NUL-separated names, in several parts when there are many.
 void file_list(int socket, const struct request *request);
+/// Fields: string path. Replies with what is in the directory, each as file_entry, name and target of a link ("" for all
+/// else), in several parts when there are many.
+void file_list_entries(int socket, const struct request *request);
 /// Fields: u32 append, owner, string path; descriptors: the content's pipe, and a pipe that gives one byte when the
 /// content is complete (it ends without when the writer gave up, and then nothing is changed).
 void file_write(int socket, const struct request *request);
@@ -75,6 +85,7 @@ void file_rename(int socket, const struct request *request);
 
 /// Replies with a payload and a descriptor, or -1.
 void answer(int socket, const struct request *request, const void *payload, size_t length, int descriptor);
+struct file_entry describe(const struct stat *status);
 /// False, after an answer, unless all fields were there and the path is absolute.
 bool understood(int socket, const struct request *request, const struct reader *reader, const char *path);
 /// True for file systems that no process of the guest serves: reading them cannot hang the daemon's threads.

@@ -19,7 +19,7 @@
 
 /// What root needs to reach every file; nothing that reaches beyond files (CAP_SYS_ADMIN, CAP_MKNOD and so on).
 static const uint64_t file_capabilities = 1ULL << CAP_CHOWN | 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH |
-                                          1ULL << CAP_FOWNER | 1ULL << CAP_FSETID;
+                                          1ULL << CAP_FOWNER | 1ULL << CAP_FSETID | 1ULL << CAP_SETFCAP;
 
 static int drop_capabilities(void) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -55,7 +55,7 @@ static int write_map(pid_t pid, const char *name, const char *map) {
 }
 
 /// A user namespace is only made by a process in it: a child that ends once the maps are written.
-int create_user_namespace(const char *map) {
+int create_user_namespace(const char *users, const char *groups) {
     int ready[2], done[2];
     char byte = 0;
     if (pipe2(ready, O_CLOEXEC) < 0 || pipe2(done, O_CLOEXEC) < 0) return -1;
@@ -71,8 +71,8 @@ int create_user_namespace(const char *map) {
     int namespace = -1;
     char path[32];
     snprintf(path, sizeof path, "/proc/%d/ns/user", child);
-    if (read(ready[0], &byte, 1) == 1 && write_map(child, "uid_map", map) == 0 &&
-        write_map(child, "gid_map", map) == 0)
+    if (read(ready[0], &byte, 1) == 1 && write_map(child, "uid_map", users) == 0 &&
+        write_map(child, "gid_map", groups) == 0)
         namespace = open(path, O_RDONLY | O_CLOEXEC);
     close(ready[0]);
     close(done[1]);
@@ -81,12 +81,13 @@ int create_user_namespace(const char *map) {
 }
 
 /// A private copy of the root file system's mount, in which ids are the instance's and devices mean nothing.
-static int clone_root(const char *rootfs, int users, const char **stage) {
+static int clone_root(const char *rootfs, int users, bool read_only, const char **stage) {
     *stage = "open the root file system";
     int tree = sys_open_tree(AT_FDCWD, rootfs, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
     if (tree < 0) return -1;
     *stage = "map the ids of the root file system";
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, .propagation = MS_PRIVATE};
+    if (read_only) attributes.attr_set |= MOUNT_ATTR_RDONLY;
     if (users >= 0) {
         attributes.attr_set |= MOUNT_ATTR_IDMAP;
         attributes.userns_fd = (uint64_t)users;
@@ -105,15 +106,14 @@ static int make_root(int tree, const char **stage) {
     return chdir("/");
 }
 
-int enter_stopped(const char *rootfs, const struct id_range *ids, const char **stage) {
+int enter_stopped(const char *rootfs, const struct root_view *view, const char **stage) {
     *stage = "create a user namespace";
-    char map[48];
-    snprintf(map, sizeof map, "0 %u %u\n", ids->host_base, ids->size);
-    AUTO_CLOSE int users = ids->size ? create_user_namespace(map) : -1;
-    if (ids->size && users < 0) return -1;
-    AUTO_CLOSE int tree = clone_root(rootfs, ids->on_disk ? -1 : users, stage);
+    bool mapped = *view->users != 0;
+    AUTO_CLOSE int users = mapped ? create_user_namespace(view->users, view->groups) : -1;
+    if (mapped && users < 0) return -1;
+    AUTO_CLOSE int tree = clone_root(rootfs, view->host_ids ? -1 : users, view->read_only, stage);
     if (tree < 0 || make_root(tree, stage) < 0) return -1;
     *stage = "enter the user namespace";
-    if (ids->size && setns(users, CLONE_NEWUSER) < 0) return -1;
+    if (mapped && setns(users, CLONE_NEWUSER) < 0) return -1;
     return become_root(stage);
 }

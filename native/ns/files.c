@@ -10,20 +10,26 @@
 #include "file-root.h"
 #include "system.h"
 
+static bool has_word(int count, char **arguments, const char *word) {
+    for (int i = 4; i < count; i++)
+        if (strcmp(arguments[i], word) == 0) return true;
+    return false;
+}
+
 static int enter(int count, char **arguments, const char **stage) {
     *stage = "read the arguments";
     if (count == 3 && strcmp(arguments[0], "running") == 0) {
         struct target target = {.init = atoi(arguments[1]), .start_time = strtoull(arguments[2], NULL, 10)};
         return enter_running(&target, stage);
     }
-    bool host_ids = count == 5 && strcmp(arguments[4], "host-ids") == 0;
-    if ((count == 2 || count == 4 || host_ids) && strcmp(arguments[0], "stopped") == 0) {
-        struct id_range ids = {
-            .host_base = count > 2 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 0,
-            .size = count > 2 ? (uint32_t)strtoul(arguments[3], NULL, 10) : 0,
-            .on_disk = host_ids,
+    if (count >= 4 && strcmp(arguments[0], "stopped") == 0) {
+        struct root_view view = {
+            .users = arguments[2],
+            .groups = arguments[3],
+            .host_ids = has_word(count, arguments, "host-ids"),
+            .read_only = has_word(count, arguments, "read-only"),
         };
-        return enter_stopped(arguments[1], &ids, stage);
+        return enter_stopped(arguments[1], &view, stage);
     }
     errno = EINVAL;
     return -1;
@@ -35,6 +41,7 @@ static void serve_one(int socket, const struct request *request) {
         case FILE_READ: return file_read(socket, request);
         case FILE_READ_LINK: return file_read_link(socket, request);
         case FILE_LIST: return file_list(socket, request);
+        case FILE_LIST_ENTRIES: return file_list_entries(socket, request);
         case FILE_WRITE: return file_write(socket, request);
         case FILE_MAKE_DIRECTORY: return file_make_directory(socket, request);
         case FILE_MAKE_LINK: return file_make_link(socket, request);

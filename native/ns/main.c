@@ -17,7 +17,7 @@
 static const char usage[] =
     "usage: ctr-ns serve FD\n"
     "       ctr-ns files FD running PID START_TIME\n"
-    "       ctr-ns files FD stopped ROOTFS [HOST_BASE SIZE [host-ids]]\n"
+    "       ctr-ns files FD stopped ROOTFS USERS GROUPS [host-ids] [read-only]\n"
     "       ctr-ns hook RUN_DIRECTORY\n"
     "       ctr-ns cage ro|rw[+btrfs] TREE HOST_BASE SIZE PROGRAM [ARGUMENT...]\n"
     "       ctr-ns relay\n"

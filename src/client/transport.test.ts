@@ -75,12 +75,12 @@ test('uploads are streamed and downloads are given as they come', async () => {
     else response.writeHead(200, { 'x-lxd-mode': '0600' }).end('content');
   });
   const client = new Client(server.transport);
-  await client.instances.putFile('c1', '/a b', {
+  await client.instances.files('c1').put('/a b', {
     upload: Readable.from(['one', 'two']),
     headers: { 'x-lxd-type': 'file' },
   });
   expect(server.seen[0]).toMatchObject({ url: '/1.0/instances/c1/files?path=%2Fa+b', body: 'onetwo' });
-  const file = await client.instances.getFile('c1', '/a');
+  const file = await client.instances.files('c1').get('/a');
   expect([file.headers['x-lxd-mode'], await readAll(file.body)]).toEqual(['0600', 'content']);
 });
 

@@ -32,7 +32,7 @@ export async function placeReceived(
   snapshots: readonly string[],
 ): Promise<void> {
   using _lock = await Pool.holdAll([[pool, volume]], 'receive');
-  pool.assertUnused(volume, 'receive');
+  await pool.users.vacate(volume, 'receive');
   for (const name of snapshots) await receiver.placeSnapshot({ volume, name });
   await receiver.placeVolume(volume);
 }

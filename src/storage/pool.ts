@@ -1,10 +1,10 @@
-import { ApiError } from '#api/error.ts';
 import type { HeldLock, KeyedLock } from '#base/keyed-lock.ts';
 import type { Log } from '#base/log.ts';
 import { Revert } from '#base/revert.ts';
 import { copyTree } from './copy-tree.ts';
 import type { FillVolume, PoolUsage, RefillVolume, Snapshot, StorageDriver, Usage, Volume } from './driver.ts';
-import { describeSource, isSnapshot, volumeOf } from './layout.ts';
+import { isSnapshot, volumeOf } from './layout.ts';
+import { volumeKey, VolumeUsers } from './volume-users.ts';
 
 export type { FillVolume, RefillVolume, Snapshot, Usage, Volume };
 
@@ -24,7 +24,7 @@ export class Pool {
   readonly driver: StorageDriver;
   readonly #locks: KeyedLock;
   readonly #log: Log;
-  readonly #mounts = new Map<string, number>();
+  readonly users = new VolumeUsers();
   /** clones under way by fingerprint: their image stays until they are done */
   readonly #clones = new Map<string, Set<Promise<void>>>();
 
@@ -104,7 +104,7 @@ export class Pool {
     const { gone, missing, signal } = options;
     const origin = volumeOf(source.content);
     using _locks = await holdBoth([source.pool, origin], [this, target], 'refresh');
-    this.assertUnused(target, 'refresh');
+    await this.users.vacate(target, 'refresh');
     for (const name of gone) await this.driver.deleteSnapshot({ volume: target, name });
     for (const name of missing) {
       signal?.throwIfAborted();
@@ -131,13 +131,13 @@ export class Pool {
 
   async deleteVolume(volume: Volume): Promise<void> {
     using _lock = await this.#hold(volume, 'delete');
-    this.assertUnused(volume, 'delete');
+    await this.users.vacate(volume, 'delete');
     await this.driver.deleteVolume(volume);
   }
 
   async renameVolume(volume: Volume, newName: string): Promise<void> {
     using _locks = await holdBoth([this, volume], [this, { ...volume, name: newName }], 'rename');
-    this.assertUnused(volume, 'rename');
+    await this.users.vacate(volume, 'rename');
     await this.driver.renameVolume(volume, newName);
   }
 
@@ -153,14 +153,14 @@ export class Pool {
   async mountVolume(volume: Volume): Promise<string> {
     using _lock = await this.#hold(volume, 'mount');
     const folder = await this.driver.mountVolume(volume);
-    this.#count(volume, 1);
+    this.users.countMount(volume, 1);
     return folder;
   }
 
   /** Succeeds when the volume is not mounted. */
   async unmountVolume(volume: Volume): Promise<void> {
     using _lock = await this.#hold(volume, 'unmount');
-    if (this.#count(volume, -1) === 0) await this.driver.unmountVolume(volume);
+    if (this.users.countMount(volume, -1) === 0) await this.driver.unmountVolume(volume);
   }
 
   /** Mounts a volume or snapshot for as long as `work` runs. */
@@ -200,17 +200,19 @@ export class Pool {
 
   async deleteSnapshot(snapshot: Snapshot): Promise<void> {
     using _lock = await this.#hold(snapshot.volume, 'delete snapshot');
+    await this.users.sendReadersAway(snapshot);
     await this.driver.deleteSnapshot(snapshot);
   }
 
   async renameSnapshot(snapshot: Snapshot, newName: string): Promise<void> {
     using _lock = await this.#hold(snapshot.volume, 'rename snapshot');
+    await this.users.sendReadersAway(snapshot);
     await this.driver.renameSnapshot(snapshot, newName);
   }
 
   async restoreSnapshot(snapshot: Snapshot): Promise<void> {
     using _lock = await this.#hold(snapshot.volume, 'restore snapshot');
-    this.assertUnused(snapshot.volume, 'restore');
+    await this.users.vacate(snapshot.volume, 'restore');
     await this.driver.restoreSnapshot(snapshot);
   }
 
@@ -220,8 +222,20 @@ export class Pool {
    */
   async refillVolume(volume: Volume, fill: RefillVolume): Promise<void> {
     using _lock = await this.#hold(volume, 'refill');
-    this.assertUnused(volume, 'refill');
+    await this.users.vacate(volume, 'refill');
     await this.driver.refillVolume(volume, fill);
+  }
+
+  /** Mounts a snapshot for a reader whom `leave` makes let go of it. Each call is matched by one of unmountSnapshot. */
+  async mountSnapshot(snapshot: Snapshot, leave: () => Promise<void>): Promise<string> {
+    using _lock = await this.#hold(snapshot.volume, 'mount');
+    const folder = await this.driver.mountSnapshot(snapshot);
+    this.users.addReader(snapshot, leave);
+    return folder;
+  }
+
+  unmountSnapshot(snapshot: Snapshot): Promise<void> {
+    return this.driver.unmountSnapshot(snapshot);
   }
 
   /** Oldest first. */
@@ -342,22 +356,8 @@ export class Pool {
       return await work(folder);
     } finally {
       if (isSnapshot(source)) await this.driver.unmountSnapshot(source);
-      else if (!this.#mounts.has(keyOf(source))) await this.driver.unmountVolume(source);
+      else if (!this.users.isMounted(source)) await this.driver.unmountVolume(source);
     }
-  }
-
-  /** Throws "busy" while the volume is mounted. */
-  assertUnused(volume: Volume, action: string): void {
-    if (!this.#mounts.has(keyOf(volume))) return;
-    throw new ApiError('busy', `Cannot ${action} ${describeSource(volume).toLowerCase()} while it is mounted`);
-  }
-
-  #count(volume: Volume, change: 1 | -1): number {
-    const key = keyOf(volume);
-    const mounts = Math.max(0, (this.#mounts.get(key) ?? 0) + change);
-    if (mounts === 0) this.#mounts.delete(key);
-    else this.#mounts.set(key, mounts);
-    return mounts;
   }
 
   #hold(volume: Volume, action: string): Promise<HeldLock> {
@@ -366,7 +366,7 @@ export class Pool {
 
   /** Key of the volume's lock among the daemon's locks. */
   lockKey(volume: Volume): string {
-    return `volume/${this.name}/${keyOf(volume)}`;
+    return `volume/${this.name}/${volumeKey(volume)}`;
   }
 
   static async holdAll(volumes: readonly (readonly [Pool, Volume])[], action: string): Promise<HeldLock> {
@@ -387,8 +387,4 @@ function holdBoth(one: readonly [Pool, Volume], other: readonly [Pool, Volume], 
 
 function imageVolume(fingerprint: string): Volume {
   return { kind: 'image', name: fingerprint };
-}
-
-function keyOf(volume: Volume): string {
-  return `${volume.kind}/${volume.name}`;
 }

@@ -12,8 +12,9 @@ import type {
 } from '#api/instance.ts';
 import type { RawAnswer } from '../http.ts';
 import type { OperationHandle } from '../operation-handle.ts';
-import type { CallOptions, Query, Transport } from '../transport.ts';
+import type { Query, Transport } from '../transport.ts';
 import { type Change, Collection } from './collection.ts';
+import { InstanceFiles } from './instance-files.ts';
 import { InstanceMetadata } from './instance-metadata.ts';
 
 export class Instances extends Collection<Instance, InstancesPost, InstancePut> {
@@ -67,16 +68,10 @@ export class Instances extends Collection<Instance, InstancesPost, InstancePut> 
     return this.transport.download(`${this.path(name)}/logs/${encodeURIComponent(file)}`);
   }
 
-  getFile(name: string, path: string): Promise<RawAnswer> {
-    return this.transport.download(`${this.path(name)}/files`, { query: { path } });
-  }
-
-  async putFile(name: string, path: string, options: CallOptions): Promise<void> {
-    await this.transport.call('POST', `${this.path(name)}/files`, { ...options, query: { path } });
-  }
-
-  async deleteFile(name: string, path: string): Promise<void> {
-    await this.transport.call('DELETE', `${this.path(name)}/files`, { query: { path } });
+  /** Files as they are now, or as they are in a snapshot. */
+  files(name: string, snapshot?: string): InstanceFiles {
+    const owner = snapshot === undefined ? this.path(name) : this.snapshots(name).path(snapshot);
+    return new InstanceFiles(this.transport, owner);
   }
 }
 

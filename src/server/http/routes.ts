@@ -24,6 +24,7 @@ import { projectRoutes } from './routes/projects.ts';
 import { resourceRoutes } from './routes/resources.ts';
 import { serverRoutes } from './routes/server.ts';
 import { sftpUpgrades } from './routes/sftp.ts';
+import { snapshotFileRoutes } from './routes/snapshot-files.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { storagePoolRoutes } from './routes/storage-pools.ts';
 import { storageVolumeRoutes } from './routes/storage-volumes.ts';
@@ -42,6 +43,7 @@ export const routes: readonly Route[] = [
   ...instanceMetadataRoutes,
   ...instanceStateRoutes,
   ...snapshotRoutes,
+  ...snapshotFileRoutes,
   ...instanceBackupRoutes,
   ...execRoutes,
   ...consoleRoutes,

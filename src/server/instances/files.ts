@@ -1,9 +1,12 @@
+import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { invalid } from '#api/error.ts';
 import type { Requestor } from '#api/event.ts';
+import type { FileInfo } from '#api/file.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
-import type { FileEntry, FileOwner, FileServer, FilesTarget } from '../runtime/runtime.ts';
+import type { FileEntry, FileOwner, FileServer, FilesTarget, NamedEntry } from '../runtime/runtime.ts';
 import type { Services } from '../services.ts';
+import { instancePath, snapshotPath } from './instance-services.ts';
 
 type Uses = Pick<Services, 'runtime' | 'events'>;
 
@@ -11,6 +14,8 @@ type Uses = Pick<Services, 'runtime' | 'events'>;
 export interface FilesInstance extends FilesTarget, AsyncDisposable {
   readonly project: string;
   readonly name: string;
+  /** of which snapshot these are the files; undefined = as they are now */
+  readonly snapshot?: string;
 }
 
 /** What is at a path: a file's content comes as a stream, whose end lets go of the instance. */
@@ -33,6 +38,17 @@ const longestTarget = 4096;
 /** What stat says without following a link in the last part of the path. */
 export async function statFile(services: Uses, instance: FilesInstance, path: string): Promise<FileEntry> {
   return await withFiles(services, instance, async server => checkKind(path, await server.stat(absolute(path))));
+}
+
+/** What stat says of what is in a directory, or of anything else that is at the path. */
+export async function listFiles(services: Uses, instance: FilesInstance, path: string): Promise<readonly FileInfo[]> {
+  return await withFiles(services, instance, async server => {
+    const place = absolute(path);
+    const entry = await server.stat(place);
+    if (entry.kind === 'directory') return (await server.listEntries(place)).map(infoOf);
+    const target = entry.kind === 'symlink' ? { target: await server.readLink(place) } : {};
+    return [infoOf({ name: basename(place), ...entry, ...target })];
+  });
 }
 
 export async function getFile(
@@ -111,10 +127,34 @@ export async function deleteFile(
 }
 
 /** Clients may leave out the slash at the beginning. */
-function absolute(path: string): string {
+export function absolute(path: string): string {
   if (path === '') throw invalid('path', 'must not be empty');
   if (path.includes('\0')) throw invalid('path', 'must not hold NUL');
   return path.startsWith('/') ? path : `/${path}`;
+}
+
+function infoOf({ name, kind, special, mode, uid, gid, size, modified, target }: NamedEntry): FileInfo {
+  return {
+    name,
+    type: special ?? kind,
+    mode: modeText(mode),
+    uid,
+    gid,
+    size,
+    modified_at: timeText(modified),
+    ...(target !== undefined && { target }),
+  };
+}
+
+/** Permission bits as octal digits. */
+export function modeText(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}
+
+/** A guest may have set any time: one that cannot be told is that of the epoch. */
+export function timeText(seconds: number): string {
+  const time = new Date(seconds * 1000);
+  return `${(Number.isNaN(time.getTime()) ? new Date(0) : time).toISOString().slice(0, 19)}Z`;
 }
 
 function checkKind(path: string, entry: FileEntry): FileEntry {
@@ -137,7 +177,9 @@ async function readTarget(content: Readable): Promise<string> {
 }
 
 function tell(services: Uses, action: string, instance: FilesInstance, file: string, requestor?: Requestor): void {
-  emitLifecycle(services.events, action, `/1.0/instances/${instance.name}`, {
+  const { name, snapshot } = instance;
+  const source = snapshot === undefined ? instancePath(name) : snapshotPath(name, snapshot);
+  emitLifecycle(services.events, action, source, {
     project: instance.project,
     context: { file },
     ...(requestor && { requestor }),

@@ -19,3 +19,8 @@ export interface ActionContext {
 export function instancePath(name: string): string {
   return `/1.0/instances/${encodeURIComponent(name)}`;
 }
+
+/** URL path of a snapshot of an instance. */
+export function snapshotPath(instance: string, name: string): string {
+  return `${instancePath(instance)}/snapshots/${encodeURIComponent(name)}`;
+}

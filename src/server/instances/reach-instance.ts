@@ -16,7 +16,7 @@ export async function reachInstance(
   project: string,
   name: string,
 ): Promise<ExecInstance> {
-  return (await load(services, project, name)).instance;
+  return (await loadInstance(services, project, name)).instance;
 }
 
 /** The same with its root volume mounted until it is disposed of. */
@@ -25,7 +25,7 @@ export async function reachFiles(
   project: string,
   name: string,
 ): Promise<FilesInstance> {
-  const { record, instance } = await load(services, project, name);
+  const { record, instance } = await loadInstance(services, project, name);
   const { id, config } = instance;
   const folder = await mountRoot(services, record);
   let mounted = true;
@@ -55,11 +55,12 @@ function failedAfter(release: () => Promise<void>): (error: unknown) => Promise<
 }
 
 /** The map of the last start; before the first one that which it will get. */
-function idmapFor(local: ConfigMap, expanded: ConfigMap): Idmap | undefined {
+export function idmapFor(local: ConfigMap, expanded: ConfigMap): Idmap | undefined {
   return local['volatile.idmap.next'] === undefined ? idmapOf(expanded, []) : keptIdmap(local);
 }
 
-async function load(
+/** An instance's row and what those who work inside it need. */
+export async function loadInstance(
   services: Pick<Services, 'database'>,
   project: string,
   name: string,

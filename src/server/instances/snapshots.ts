@@ -23,7 +23,7 @@ import { emitLifecycle } from '#server/events/event-bus.ts';
 import { containerId } from '../paths.ts';
 import { checkSnapshotAllowed } from '../projects/check-project.ts';
 import { expandInstance } from './check-instance.ts';
-import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
+import { type ActionContext, type InstanceServices, snapshotPath } from './instance-services.ts';
 import { rootPool, rootVolume } from './root-volume.ts';
 import { expiryTime, isExpired } from './snapshot-expiry.ts';
 import { assertAllowed, holdInstance } from './status.ts';
@@ -257,9 +257,8 @@ function tell(
   snapshot: string,
   { requestor, oldName }: ActionContext & { readonly oldName?: string },
 ): void {
-  const path = `${instancePath(name)}/snapshots/${encodeURIComponent(snapshot)}`;
   const context = oldName === undefined ? undefined : { old_name: oldName };
-  emitLifecycle(services.events, action, path, {
+  emitLifecycle(services.events, action, snapshotPath(name, snapshot), {
     project,
     ...(requestor && { requestor }),
     ...(context && { context }),

@@ -185,11 +185,33 @@ describe.each(['running', 'stopped, on ext4', 'stopped, on btrfs'])('files of an
     await expect(files.remove('/root/dir')).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  test('what is in a directory is told with kind, owner, size and target', async () => {
+    const entries = new Map((await files.listEntries('/traps')).map(entry => [entry.name, entry]));
+    expect([...entries.keys()]).toEqual(await files.list('/traps'));
+    expect(entries.get('fifo')).toMatchObject({ kind: 'other', special: 'pipe', uid: 0, gid: 0 });
+    expect(entries.get('null')).toMatchObject({ kind: 'other', special: 'char-device' });
+    expect(entries.get('magic')).toMatchObject({ kind: 'symlink', target: '/proc/1/root' });
+    const [passwd] = (await files.listEntries('/etc')).filter(({ name }) => name === 'passwd');
+    expect(passwd).toEqual({ name: 'passwd', ...(await files.stat('/etc/passwd')) });
+    await expect(files.listEntries('/etc/passwd')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  test('a change gives a file another identity, a look at it does not', async () => {
+    await files.write('/root/touched', from('1'), {});
+    const before = await files.stat('/root/touched');
+    await text((await files.read('/root/touched')).stream);
+    expect((await files.stat('/root/touched')).identity).toBe(before.identity);
+    await files.setAttributes('/root/touched', { times: { accessed: 1, modified: before.modified } });
+    expect((await files.stat('/root/touched')).identity).not.toBe(before.identity);
+    await files.remove('/root/touched');
+  });
+
   test('many names come in parts', async () => {
     mkdirSync(path.join(rootfs, 'root/many'));
     const names = Array.from({ length: 3000 }, (_, n) => `${'n'.repeat(40)}${String(n).padStart(5, '0')}`);
     for (const entry of names) writeFileSync(path.join(rootfs, 'root/many', entry), '');
     expect(await files.list('/root/many')).toEqual(names);
+    expect((await files.listEntries('/root/many')).map(entry => entry.name)).toEqual(names);
     await files.remove('/root/many', true);
   });
 
@@ -254,23 +276,47 @@ describe.each(['running', 'stopped, on ext4', 'stopped, on btrfs'])('files of an
   });
 });
 
-describe('the processes', () => {
-  const processes = (): string[] =>
-    readdirSync('/proc').filter(pid => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0files\0');
-      } catch {
-        return false;
-      }
-    });
+/** File servers that run, with a word among their arguments. */
+function processes(word = 'files'): string[] {
+  return readdirSync('/proc').filter(pid => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0${word}\0`);
+    } catch {
+      return false;
+    }
+  });
+}
 
+describe('a root file system to be read only', () => {
+  test('can be read and not changed, and a map with holes shows ids as the container has them', async () => {
+    const place = places.get('stopped, on btrfs');
+    if (!place) throw new Error('No place');
+    const holes = [{ uid: true, gid: false, hostId: 1000, nsId: 7, size: 1 }];
+    const idmap = { ...testIdmap, holes };
+    execFileSync('chown', ['7:7', path.join(place.rootfs, 'etc/passwd')]);
+    const files = await servers.open({ ...place, id: 'frozen', readOnly: true, brief: true, idmap });
+    expect(await files.stat('/etc/passwd')).toMatchObject({ kind: 'file', uid: 7, gid: 7 });
+    await expect(files.write('/root/new', from('x'), {})).rejects.toMatchObject({ code: 'permission-denied' });
+    await expect(files.write('/etc/passwd', from('x'), {})).rejects.toMatchObject({ code: 'permission-denied' });
+    await expect(files.remove('/traps', true)).rejects.toMatchObject({ code: 'permission-denied' });
+    await expect(files.setAttributes('/etc/passwd', { owner: { mode: 0o666 } })).rejects.toMatchObject({
+      code: 'permission-denied',
+    });
+    expect(processes('read-only')).toHaveLength(1);
+    await files.close();
+    await delay(30); // less than what others wait for their next user
+    expect(processes('read-only')).toHaveLength(0);
+  });
+});
+
+describe('the processes', () => {
   test('are shared while in use, have no rights beyond files and end when idle', async () => {
     const place = places.get('stopped, on btrfs');
     if (!place) return;
     const [one, two] = await Promise.all([servers.open(place), servers.open(place)]);
     expect(processes()).toHaveLength(1);
     const status = readFileSync(`/proc/${processes()[0] ?? ''}/status`, 'utf8');
-    expect(status).toMatch(/CapEff:\t000000000000001f\n/);
+    expect(status).toMatch(/CapEff:\t000000008000001f\n/);
     expect(status).toMatch(/Uid:\t1000000\t1000000\t1000000\t1000000\n/);
     expect(readdirSync(`/proc/${processes()[0] ?? ''}/fd`)).toEqual(['0', '1', '2', '3', '4']);
     await one.close();

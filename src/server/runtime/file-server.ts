@@ -3,10 +3,11 @@ import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { ApiError, type ErrorCode } from '#api/error.ts';
 import { kernel } from '#native/kernel.ts';
+import { decodeEntries, decodeEntry } from './file-entry.ts';
 import { DescriptorHandle } from './file-handle.ts';
 import { HelperFailure, type Answer, type HelperConnection } from './helper-connection.ts';
 import { Fields, fileOperations, keep, openFlags } from './namespace-protocol.ts';
-import type { FileAccess, FileChange, FileEntry, FileHandle, FileOwner, FileServer } from './runtime.ts';
+import type { FileAccess, FileChange, FileEntry, FileHandle, FileOwner, FileServer, NamedEntry } from './runtime.ts';
 
 /** A request that takes longer has met a file system of the guest's that hangs. */
 const deadlineMs = 30_000;
@@ -43,6 +44,10 @@ export class HelperFileServer implements FileServer {
   async list(path: string): Promise<readonly string[]> {
     const { payload } = await this.#request(fileOperations.list, new Fields().strings(path), path);
     return payload.toString().split('\0').slice(0, -1).sort();
+  }
+
+  async listEntries(path: string): Promise<readonly NamedEntry[]> {
+    return decodeEntries((await this.#request(fileOperations.listEntries, new Fields().strings(path), path)).payload);
   }
 
   async write(path: string, content: Readable, owner: Partial<FileOwner>, append = false): Promise<void> {
@@ -165,26 +170,6 @@ function streamOf(descriptor: number): Readable {
 function ownerFields(fields: Fields, owner: Partial<FileOwner>): Fields {
   return fields.u32(owner.uid ?? keep, owner.gid ?? keep, owner.mode ?? keep);
 }
-
-/** struct file_entry of native/ns/file-operations.h */
-function decodeEntry(payload: Buffer): FileEntry {
-  const mode = payload.readUInt32LE(0);
-  return {
-    kind: kinds.get(mode & 0o170000) ?? 'other',
-    mode: mode & 0o7777,
-    uid: payload.readUInt32LE(4),
-    gid: payload.readUInt32LE(8),
-    size: Number(payload.readBigInt64LE(16)),
-    modified: Number(payload.readBigInt64LE(24)),
-  };
-}
-
-/** S_IFMT values of inode(7) */
-const kinds: ReadonlyMap<number, FileEntry['kind']> = new Map([
-  [0o100000, 'file'],
-  [0o040000, 'directory'],
-  [0o120000, 'symlink'],
-]);
 
 const reasons: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ENOENT: ['not-found', 'is not there'],

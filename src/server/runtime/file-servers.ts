@@ -2,6 +2,7 @@ import { ApiError } from '#api/error.ts';
 import type { Log } from '#base/log.ts';
 import { HelperFileServer } from './file-server.ts';
 import { HelperConnection, HelperFailure } from './helper-connection.ts';
+import { type Idmap, idmapLines } from './idmap.ts';
 import type { FileServer, FilesTarget } from './runtime.ts';
 
 /** Milliseconds that a process without users stays, because file requests come in rows. */
@@ -16,6 +17,7 @@ interface Entry {
   readonly place: string;
   readonly ready: Promise<HelperConnection>;
   users: number;
+  brief: boolean;
   idle: NodeJS.Timeout | undefined;
 }
 
@@ -32,7 +34,7 @@ export class FileServers {
 
   /** Gives the files of an instance; the caller closes what it got. */
   async open(target: FilesPlace): Promise<FileServer> {
-    const place = JSON.stringify([target.running ?? target.rootfs, target.idmap, target.hostIds]);
+    const place = JSON.stringify([target.running ?? target.rootfs, target.idmap, target.hostIds, target.readOnly]);
     let entry = this.#entries.get(target.id);
     if (entry && entry.place !== place) {
       await this.release(target.id);
@@ -41,6 +43,7 @@ export class FileServers {
     entry ??= this.#start(target, place);
     clearTimeout(entry.idle);
     entry.users++;
+    entry.brief &&= target.brief === true;
     try {
       const connection = await entry.ready;
       if (connection.open) return new HelperFileServer(connection, () => this.#left(target.id, entry));
@@ -66,7 +69,8 @@ export class FileServers {
   }
 
   #start(target: FilesPlace, place: string): Entry {
-    const entry: Entry = { place, ready: startServer(target, this.#log), users: 0, idle: undefined };
+    const ready = startServer(target, this.#log);
+    const entry: Entry = { place, ready, users: 0, brief: target.brief === true, idle: undefined };
     entry.ready.catch(() => undefined); // told to those who wait for it
     this.#entries.set(target.id, entry);
     return entry;
@@ -75,7 +79,7 @@ export class FileServers {
   #left(id: string, entry: Entry): void {
     entry.users--;
     if (entry.users > 0 || this.#entries.get(id) !== entry) return;
-    entry.idle = setTimeout(() => void this.release(id), this.#idleMs).unref();
+    entry.idle = setTimeout(() => void this.release(id), entry.brief ? 0 : this.#idleMs).unref();
   }
 
   #drop(id: string, entry: Entry): void {
@@ -85,11 +89,12 @@ export class FileServers {
 }
 
 async function startServer(target: FilesPlace, log: Log): Promise<HelperConnection> {
-  const { running, idmap, hostIds } = target;
-  const ids = idmap ? [String(idmap.hostBase), String(idmap.size), ...(hostIds ? ['host-ids'] : [])] : [];
+  const { running, idmap, hostIds, readOnly } = target;
+  const maps = [mapText(idmap, 'uid'), mapText(idmap, 'gid')];
+  const view = [...maps, ...(hostIds ? ['host-ids'] : []), ...(readOnly ? ['read-only'] : [])];
   const place = running
     ? ['running', String(running.initPid), String(running.startTime)]
-    : ['stopped', target.rootfs, ...ids];
+    : ['stopped', target.rootfs, ...view];
   const connection = new HelperConnection(['files', '3', ...place], log);
   try {
     await connection.greeting();
@@ -98,6 +103,12 @@ async function startServer(target: FilesPlace, log: Log): Promise<HelperConnecti
     await connection.close();
     throw error;
   }
+}
+
+/** In lines as user_namespaces(7) has them; none when there is no map. */
+function mapText(idmap: Idmap | undefined, kind: 'uid' | 'gid'): string {
+  const lines = idmap ? idmapLines(idmap, kind) : [];
+  return lines.map(({ nsId, hostId, size }) => `${String(nsId)} ${String(hostId)} ${String(size)}\n`).join('');
 }
 
 function enterError(error: unknown, target: FilesPlace): unknown {

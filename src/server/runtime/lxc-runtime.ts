@@ -198,6 +198,10 @@ export class LxcRuntime implements Runtime {
     return await this.#files.open({ ...target, running });
   }
 
+  async leaveFiles(id: string): Promise<void> {
+    await this.#files.release(id);
+  }
+
   async console(id: string, columns: number, rows: number): Promise<ConsoleSession> {
     this.#get(id);
     return await openConsole(this.#lxcPath, id, columns, rows);

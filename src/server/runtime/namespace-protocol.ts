@@ -22,6 +22,7 @@ export const fileOperations = {
   open: 9,
   setAttributes: 10,
   rename: 11,
+  listEntries: 12,
 } as const;
 
 /** Stands for "leave as it is" in owner fields. */

@@ -191,6 +191,8 @@ export interface ExecProcess {
 
 export interface FileEntry {
   readonly kind: 'file' | 'directory' | 'symlink' | 'other';
+  /** what kind of other */
+  readonly special?: 'pipe' | 'socket' | 'char-device' | 'block-device';
   /** permission bits */
   readonly mode: number;
   readonly uid: number;
@@ -199,6 +201,15 @@ export interface FileEntry {
   readonly size: number;
   /** seconds since the epoch */
   readonly modified: number;
+  /** the same in two states of a file system: nothing has touched it in between */
+  readonly identity: string;
+}
+
+/** What stands in a directory. */
+export interface NamedEntry extends FileEntry {
+  readonly name: string;
+  /** what a link points to */
+  readonly target?: string;
 }
 
 export interface FileOwner {
@@ -248,6 +259,8 @@ export interface FileServer {
   readLink(path: string): Promise<string>;
   /** names in a directory, sorted */
   list(path: string): Promise<readonly string[]>;
+  /** the same with what stat says of each, links not followed */
+  listEntries(path: string): Promise<readonly NamedEntry[]>;
   /**
    * Writes a regular file whole (a new one beside it, then renamed over) or appends to it. Members of `owner` that are
    * absent keep those of an existing file, else 0:0 and 0644. Reads `content` to its end.
@@ -276,6 +289,10 @@ export interface FilesTarget {
   readonly idmap: Idmap | undefined;
   /** ids on disk are the host's */
   readonly hostIds?: boolean;
+  /** nothing can be changed, as in a snapshot */
+  readonly readOnly?: boolean;
+  /** its process ends with its last user instead of waiting for the next one */
+  readonly brief?: boolean;
 }
 
 /** A console that was taken over; closing it lets others attach. */
@@ -345,6 +362,8 @@ export interface Runtime {
   setLimits(id: string, limits: ResourceLimits): Promise<void>;
   exec(id: string, request: ExecRequest): Promise<ExecProcess>;
   files(target: FilesTarget): Promise<FileServer>;
+  /** Ends the process that serves the files of `id`, so that nothing holds their file system. Succeeds when there is none. */
+  leaveFiles(id: string): Promise<void>;
   /** Takes the console; "busy" when somebody has it. */
   console(id: string, columns: number, rows: number): Promise<ConsoleSession>;
   /** Console output so far (of the last run when stopped); empty when there was none. */

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { ApiError } from '#api/error.ts';
 import type { Session } from '../session.ts';
-import { fileTarget } from './file-target.ts';
+import { writableTarget } from './file-target.ts';
 
 /** Mounts a folder of an instance until it is unmounted or this program is interrupted. */
 export async function mountFiles(session: Session, source: string, target: string): Promise<number> {
   const place = source.includes('/') ? source : `${source}/`;
-  const { client, instance, path } = await fileTarget(session, place);
+  const { client, instance, path } = await writableTarget(session, place);
   const stream = await client.transport.upgrade(`/1.0/instances/${encodeURIComponent(instance)}/sftp`, 'sftp');
   // "passive": the protocol is spoken over standard input and output instead of ssh
   const options = ['-f', '-o', 'passive', `:${path}`, target];

@@ -38,13 +38,13 @@ export async function pull(
 }
 
 async function print(session: Session, from: FileTarget): Promise<void> {
-  const answer = await from.client.instances.getFile(from.instance, from.path);
+  const answer = await from.files.get(from.path);
   if (answer.headers['x-lxd-type'] === 'directory') throw new ApiError('invalid-argument', 'Cannot print a folder');
   await pipeline(Readable.from(answer.body, { objectMode: false }), session.streams.stdout, { end: false });
 }
 
 async function pullEntry(from: FileTarget, to: string, recursive: boolean): Promise<void> {
-  const answer = await from.client.instances.getFile(from.instance, from.path);
+  const answer = await from.files.get(from.path);
   const type = answer.headers['x-lxd-type'];
   const mode = Number.parseInt(answer.headers['x-lxd-mode'] ?? '0644', 8) & 0o777;
   if (type === 'directory') {

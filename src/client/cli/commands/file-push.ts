@@ -3,7 +3,7 @@ import { lstat, readdir, readlink, stat } from 'node:fs/promises';
 import posix from 'node:path';
 import { ApiError } from '#api/error.ts';
 import type { Session } from '../session.ts';
-import { fileHeaders, fileTarget, type FileTarget } from './file-target.ts';
+import { fileHeaders, type FileTarget, writableTarget } from './file-target.ts';
 
 export interface PushOptions {
   readonly createDirs: boolean;
@@ -22,7 +22,7 @@ export async function push(
   given: string,
   options: PushOptions,
 ): Promise<void> {
-  const target = await fileTarget(session, given);
+  const target = await writableTarget(session, given);
   const mode = parseMode(options.mode);
   if (options.recursive && (options.uid >= 0 || options.gid >= 0 || mode !== undefined)) {
     throw new ApiError(
@@ -48,7 +48,7 @@ export async function push(
       intoFolder || (await isFolder(target))
         ? posix.join(target.path, isInput ? 'stdin' : posix.basename(source))
         : target.path;
-    await target.client.instances.putFile(target.instance, path, {
+    await target.files.put(path, {
       headers: fileHeaders('file', {
         uid: options.uid >= 0 ? options.uid : 0,
         gid: options.gid >= 0 ? options.gid : 0,
@@ -60,7 +60,7 @@ export async function push(
 }
 
 export async function makeFolder(session: Session, given: string, options: PushOptions): Promise<void> {
-  const target = await fileTarget(session, given);
+  const target = await writableTarget(session, given);
   const path = target.path.replace(/(.)\/+$/, '$1');
   if (options.createDirs) await makeFolders(target, posix.dirname(path), options);
   await putFolder(target, path, { ...options, mode: parseMode(options.mode) ?? 0o755 });
@@ -80,12 +80,12 @@ async function putFolder(
   path: string,
   owner: { readonly uid: number; readonly gid: number; readonly mode: number },
 ): Promise<void> {
-  await target.client.instances.putFile(target.instance, path, { headers: fileHeaders('directory', owner) });
+  await target.files.put(path, { headers: fileHeaders('directory', owner) });
 }
 
-async function isFolder({ client, instance, path }: FileTarget): Promise<boolean> {
+async function isFolder({ files, path }: FileTarget): Promise<boolean> {
   try {
-    const answer = await client.instances.getFile(instance, path);
+    const answer = await files.get(path);
     const reader = answer.body[Symbol.asyncIterator]();
     await reader.return?.();
     return answer.headers['x-lxd-type'] === 'directory';
@@ -99,7 +99,7 @@ async function isFolder({ client, instance, path }: FileTarget): Promise<boolean
 async function pushTree(target: FileTarget, source: string, goal: string): Promise<void> {
   const files: { readonly from: string; readonly to: string }[] = [];
   const visit = async (from: string, to: string): Promise<void> => {
-    await target.client.instances.putFile(target.instance, to, {
+    await target.files.put(to, {
       headers: fileHeaders('directory', ownerOf(await stat(from))),
     });
     for (const entry of await readdir(from, { withFileTypes: true })) {
@@ -122,7 +122,7 @@ async function pushEntry(target: FileTarget, from: string, to: string): Promise<
     ? Buffer.from(await readlink(from))
     : createReadStream(from, { highWaterMark: 1 << 18 });
   const headers = fileHeaders(status.isSymbolicLink() ? 'symlink' : 'file', ownerOf(status));
-  await target.client.instances.putFile(target.instance, to, { headers, upload });
+  await target.files.put(to, { headers, upload });
 }
 
 /** As the stock client: owner, group and permission bits of the local file. */

@@ -1,9 +1,10 @@
-import { command, type CommandSpec, flag, integer, text } from '../command.ts';
+import { command, type CommandSpec, flag, type Format, formatOption, integer, text } from '../command.ts';
 import { editFile } from './file-edit.ts';
-import { fileTarget } from './file-target.ts';
+import { listFiles } from './file-list.ts';
 import { mountFiles } from './file-mount.ts';
 import { pull } from './file-pull.ts';
 import { makeFolder, push } from './file-push.ts';
+import { writableTarget } from './file-target.ts';
 
 const ownerOptions = {
   uid: integer('--uid', "Set the file's uid on push", -1),
@@ -33,17 +34,30 @@ export const commands: readonly CommandSpec[] = [
     path: 'file pull',
     usage: '[<remote>:]<instance>/<path> [[<remote>:]<instance>/<path>...] <target path>',
     summary: 'Pull files from instances',
-    details: 'The target "-" is standard output.',
+    details: 'The target "-" is standard output. From a snapshot: <instance>@<snapshot>:/<path>.',
     examples: [
       ['file pull c1/etc/hosts .', 'Pull a file into the current directory.'],
       ['file pull -r c1/etc backup/', 'Pull a folder.'],
       ['file pull c1/etc/hosts -', 'Print a file.'],
+      ['file pull -r c1@snap0:/etc backup/', 'Pull a folder as it is in the snapshot "snap0".'],
     ],
     options: {
       createDirs: flag('-p,--create-dirs', 'Create any directories necessary'),
       recursive: flag('-r,--recursive', 'Recursively transfer files'),
     },
     run: (session, args, options) => pull(session, args.slice(0, -1), args.at(-1) ?? '', options),
+  }),
+  command({
+    path: 'file list',
+    aliases: ['ls'],
+    usage: '[<remote>:]<instance>[@<snapshot>:][/<path>]',
+    summary: 'List files in instances and snapshots',
+    examples: [
+      ['file list c1/etc', 'List a folder.'],
+      ['file list c1@snap0:/etc', 'List it as it is in the snapshot "snap0".'],
+    ],
+    options: { format: formatOption },
+    run: (session, [target = ''], options) => listFiles(session, target, options.format as Format),
   }),
   command({
     path: 'file edit',
@@ -63,8 +77,8 @@ export const commands: readonly CommandSpec[] = [
     examples: [['file delete c1/tmp/old', 'Delete a file or an empty folder.']],
     run: async (session, targets) => {
       for (const target of targets) {
-        const { client, instance, path } = await fileTarget(session, target);
-        await client.instances.deleteFile(instance, path);
+        const { files, path } = await writableTarget(session, target);
+        await files.delete(path);
       }
     },
   }),

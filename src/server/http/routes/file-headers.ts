@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { invalid } from '#api/error.ts';
-import type { FileUpload } from '../../instances/files.ts';
+import { type FileUpload, modeText, timeText } from '../../instances/files.ts';
 import type { FileEntry } from '../../runtime/runtime.ts';
 import type { ApiRequest } from '../route.ts';
 
@@ -38,7 +38,7 @@ export function entryHeaders(entry: FileEntry): Record<string, string> {
   return {
     'X-LXD-uid': String(entry.uid),
     'X-LXD-gid': String(entry.gid),
-    'X-LXD-mode': entry.mode.toString(8).padStart(4, '0'),
+    'X-LXD-mode': modeText(entry.mode),
     'X-LXD-type': entry.kind,
     'X-LXD-modified': modifiedText(entry.modified),
   };
@@ -46,9 +46,7 @@ export function entryHeaders(entry: FileEntry): Record<string, string> {
 
 /** The way Go prints times, which is what clients of LXD parse: "2026-01-02 03:04:05 +0000 UTC". */
 function modifiedText(seconds: number): string {
-  const time = new Date(seconds * 1000);
-  const valid = Number.isNaN(time.getTime()) ? new Date(0) : time;
-  return `${valid.toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`;
+  return `${timeText(seconds).slice(0, 19).replace('T', ' ')} +0000 UTC`;
 }
 
 export function contentHeaders(file: string): Record<string, string> {

@@ -1,10 +1,10 @@
-import type { Envelope } from '#api/envelope.ts';
-import { invalid } from '#api/error.ts';
-import { deleteFile, getFile, putFile, statFile } from '../../instances/files.ts';
+import { deleteFile, getFile, listFiles, putFile, statFile } from '../../instances/files.ts';
 import { reachFiles } from '../../instances/reach-instance.ts';
 import type { Services } from '../../services.ts';
-import { contentHeaders, entryHeaders, uploadOf } from './file-headers.ts';
+import { wantsWhole } from '../request.ts';
 import { sync, type ApiRequest, type Reply, type Route } from '../route.ts';
+import { uploadOf } from './file-headers.ts';
+import { fileHeadReply, fileReply, pathOf } from './file-reply.ts';
 
 const url = '/1.0/instances/:name/files';
 
@@ -26,21 +26,14 @@ export const fileRoutes: readonly Route[] = [
 
 async function getFileRoute(services: Services, request: ApiRequest): Promise<Reply> {
   const file = pathOf(request);
-  const found = await getFile(services, await reach(services, request), file, request.caller.requestor);
-  const headers = entryHeaders(found.entry);
-  if (found.kind === 'directory') {
-    const body = JSON.stringify(success(found.names));
-    return { kind: 'raw', headers: { ...headers, 'content-type': 'application/json' }, body };
-  }
-  const body = found.kind === 'file' ? found.content : found.target;
-  return { kind: 'raw', headers: { ...headers, ...contentHeaders(file) }, body };
+  const instance = await reach(services, request);
+  if (wantsWhole(request.query)) return sync(await listFiles(services, instance, file));
+  return fileReply(file, await getFile(services, instance, file, request.caller.requestor));
 }
 
 async function headFileRoute(services: Services, request: ApiRequest): Promise<Reply> {
   const file = pathOf(request);
-  const entry = await statFile(services, await reach(services, request), file);
-  const content = entry.kind === 'file' && { ...contentHeaders(file), 'content-length': String(entry.size) };
-  return { kind: 'raw', headers: { ...entryHeaders(entry), ...content }, body: undefined };
+  return fileHeadReply(file, await statFile(services, await reach(services, request), file));
 }
 
 async function postFileRoute(services: Services, request: ApiRequest): Promise<Reply> {
@@ -52,14 +45,4 @@ async function postFileRoute(services: Services, request: ApiRequest): Promise<R
 
 async function reach(services: Services, { params, project }: ApiRequest): ReturnType<typeof reachFiles> {
   return await reachFiles(services, project, params['name'] ?? '');
-}
-
-function pathOf(request: ApiRequest): string {
-  const file = request.query['path'];
-  if (!file) throw invalid('path', 'must be given');
-  return file;
-}
-
-function success(metadata: unknown): Envelope {
-  return { type: 'sync', status: 'Success', status_code: 200, operation: '', error_code: 0, error: '', metadata };
 }

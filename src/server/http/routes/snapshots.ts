@@ -4,7 +4,7 @@ import type { InstancePost, InstanceSnapshotsPost } from '#api/instance.ts';
 import { getInstance } from '#server/database/instances.ts';
 import { getSnapshot } from '#server/database/snapshots.ts';
 import { diffSnapshots } from '#server/instances/diff-snapshots.ts';
-import { instancePath } from '#server/instances/instance-services.ts';
+import { snapshotPath } from '#server/instances/instance-services.ts';
 import { inProject, listInstanceSnapshots, readInstanceSnapshot } from '#server/instances/list-instances.ts';
 import {
   createSnapshot,
@@ -129,8 +129,4 @@ function snapshotOperation(request: ApiRequest, description: string, name: strin
   const operation = instanceOperation(request, description, [name]);
   const urls = { instances_snapshots: [snapshotPath(name, snapshot)] };
   return { ...operation, resources: { ...operation.resources, ...urls } };
-}
-
-function snapshotPath(name: string, snapshot: string): string {
-  return `${instancePath(name)}/snapshots/${encodeURIComponent(snapshot)}`;
 }

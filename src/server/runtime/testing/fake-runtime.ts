@@ -200,6 +200,10 @@ export class FakeRuntime implements Runtime {
     return Promise.resolve(files);
   }
 
+  leaveFiles(): Promise<void> {
+    return Promise.resolve();
+  }
+
   console(id: string, _columns: number, _rows: number): Promise<ConsoleSession> {
     return Promise.resolve().then(() => {
       const container = this.#get(id);

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { ApiError, notFound } from '#api/error.ts';
-import type { FileAccess, FileChange, FileEntry, FileHandle, FileOwner, FileServer } from '../runtime.ts';
+import type { FileAccess, FileChange, FileEntry, FileHandle, FileOwner, FileServer, NamedEntry } from '../runtime.ts';
 
 interface Node {
   kind: FileEntry['kind'];
@@ -47,6 +47,14 @@ export class MemoryFiles implements FileServer {
       return this.#children(file)
         .map(child => path.posix.basename(child))
         .sort();
+    });
+  }
+
+  async listEntries(file: string): Promise<readonly NamedEntry[]> {
+    const names = await this.list(file);
+    return names.map(name => {
+      const node = this.#get(path.posix.join(file, name), false);
+      return { name, ...entryOf(node), ...(node.kind === 'symlink' && { target: node.target }) };
     });
   }
 
@@ -185,5 +193,6 @@ const normal = (file: string): string => path.posix.resolve('/', file);
 const directory = (owner: FileOwner): Node => ({ kind: 'directory', content: Buffer.alloc(0), target: '', owner });
 
 function entryOf({ kind, content, owner }: Node): FileEntry {
-  return { kind, ...owner, size: content.length, modified: 0 };
+  const identity = `${JSON.stringify(owner)} ${content.toString('base64')}`;
+  return { kind, ...owner, size: content.length, modified: 0, identity };
 }
