@@ -91,6 +91,14 @@ describe('terminals', () => {
 });
 
 describe('sockets', () => {
+  test('bytes are freed with their memory, but not those that share it with others', () => {
+    const alone = new Uint8Array(10_000);
+    const part = new Uint8Array(10_000).subarray(1);
+    for (const bytes of [alone, part]) kernel.freeBytes(bytes);
+    expect([alone.length, part.length]).toEqual([0, 9_999]);
+    expect(() => kernel.freeBytes('text' as unknown as Uint8Array)).toThrow('EINVAL');
+  });
+
   test('messages arrive in order, with their descriptors, and then the end', async () => {
     const [ours, theirs] = kernel.seqpacketPair();
     const [readEnd, writeEnd] = kernel.pipe(2 ** 16);

@@ -39,6 +39,11 @@ export function setWindowSize(master: number, columns: number, rows: number): vo
 
 /** A pipe: `[readEnd, writeEnd]`; `size` asks for F_SETPIPE_SZ bytes of buffer (best effort). */
 export function pipe(size?: number): [number, number];
+/**
+ * Gives the memory of bytes back at once that nobody will look at again; they are empty then. Does nothing to bytes that
+ * are only a part of their ArrayBuffer.
+ */
+export function freeBytes(bytes: Uint8Array): void;
 /** A connected pair of SOCK_SEQPACKET sockets. */
 export function seqpacketPair(): [number, number];
 /** Sends one message with descriptors (SCM_RIGHTS, at most 8). The descriptors stay open here. Throws EAGAIN when full. */

@@ -21,6 +21,19 @@ static napi_value make_pipe(napi_env env, napi_callback_info info) {
     return make_pair(env, ends[0], ends[1]);
 }
 
+static napi_value free_bytes(napi_env env, napi_callback_info info) {
+    napi_value bytes, buffer;
+    size_t length, offset;
+    if (!get_arguments(env, info, &bytes, 1)) return NULL;
+    if (napi_get_typedarray_info(env, bytes, NULL, &length, NULL, &buffer, &offset) != napi_ok)
+        return throw_error(env, EINVAL, "free");
+    size_t whole;
+    void *data;
+    if (napi_get_arraybuffer_info(env, buffer, &data, &whole) == napi_ok && offset == 0 && length == whole)
+        napi_detach_arraybuffer(env, buffer);
+    return make_undefined(env);
+}
+
 static napi_value seqpacket_pair(napi_env env, napi_callback_info info) {
     (void)info;
     int ends[2];
@@ -160,6 +173,7 @@ static napi_value peer_pidfd(napi_env env, napi_callback_info info) {
 
 const struct function socket_functions[] = {
     {"pipe", make_pipe},
+    {"freeBytes", free_bytes},
     {"seqpacketPair", seqpacket_pair},
     {"sendMessage", send_message},
     {"watchMessages", watch_messages},

@@ -8,6 +8,9 @@ export interface CommandOptions {
   readonly input?: string | Uint8Array | Readable;
   /** where standard output goes instead of the result; when it closes first, the program is killed */
   readonly output?: Writable;
+  /** descriptors of the caller's that the program has in the place of "input" and "output" */
+  readonly stdin?: number;
+  readonly stdout?: number;
   /** milliseconds until the program is killed; 60,000 unless given */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -47,7 +50,7 @@ export async function runCommand(
   const child = spawn(program, args, {
     cwd: options.cwd,
     env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8', ...options.env },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: [options.stdin ?? 'pipe', options.stdout ?? 'pipe', 'pipe'],
   });
   const maxOutput = options.maxOutput ?? 16 * 2 ** 20;
   let reason = '';
@@ -71,13 +74,13 @@ export async function runCommand(
   const output = options.output;
   const outputClosed = (): void => {
     kill('lost the reader of its output');
-    child.stdout.resume(); // the end of the program is only seen when its output was read
+    child.stdout?.resume(); // the end of the program is only seen when its output was read
   };
   if (output?.destroyed) outputClosed();
-  else if (output) child.stdout.pipe(output.once('close', outputClosed), { end: false });
-  else child.stdout.on('data', collect(stdout));
-  child.stderr.on('data', collect(stderr));
-  feed(child.stdin, options.input, () => kill('lost its input'));
+  else if (output) child.stdout?.pipe(output.once('close', outputClosed), { end: false });
+  else child.stdout?.on('data', collect(stdout));
+  child.stderr?.on('data', collect(stderr));
+  if (child.stdin) feed(child.stdin, options.input, () => kill('lost its input'));
 
   const status = await ended(child, program).finally(() => {
     clearTimeout(timer);

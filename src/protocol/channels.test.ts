@@ -5,7 +5,7 @@ import { FrameChannel } from './frame-channel.ts';
 
 async function collect(source: AsyncIterable<Buffer>): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const part of source) parts.push(part);
+  for await (const part of source) parts.push(Buffer.from(part));
   return Buffer.concat(parts).toString();
 }
 

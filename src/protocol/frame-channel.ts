@@ -1,54 +1,73 @@
-import { Readable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { ApiError } from '#api/error.ts';
+import { BlockQueue } from './block-queue.ts';
+import { FrameReader, headerRoom, writeHeader } from './frame-reader.ts';
+import { takeStream, type UnderlyingStream } from './websocket-stream.ts';
 
-/** Bytes that may wait to be sent before the source of them is asked to wait. */
-const highWater = 4 * 2 ** 20;
-/** Messages that may wait to be read before the peer is. */
-const maxWaiting = 64;
+/** Payload of one frame: large enough for its cost to vanish, small enough to be on its way while the next one fills. */
+const frameBytes = 256 * 1024;
+/** Buffers of Node's that are smaller may share their memory. */
+const smallBytes = 8192;
+/** One is written while the other fills; of three, Node would put two together by copying. */
+const framesUnderWay = 2;
 
 /**
  * A websocket that carries one stream of bytes after the other in each direction: binary messages, each stream ended by
- * an empty text message (the framing of LXD's migration protocol).
+ * an empty text message (the framing of LXD's migration protocol). The memory that bytes pass through is used again and
+ * again: to leave gigabytes of it to the garbage collector would take longer than to send them.
  */
 export class FrameChannel {
   readonly #socket: WebSocket;
-  readonly #waiting: (Buffer | undefined)[] = [];
-  #wake: () => void = () => undefined;
+  readonly #under: UnderlyingStream;
+  readonly #received: BlockQueue;
+  readonly #freeFrames: Buffer[];
+  #frameIsFree: () => void = () => undefined;
   #failure: Error | undefined;
 
-  constructor(socket: WebSocket) {
+  /** `free` gives the memory of bytes that were read back at once. */
+  constructor(socket: WebSocket, free: (bytes: Buffer) => void = () => undefined) {
     this.#socket = socket;
-    socket.on('message', (data: RawData, isBinary: boolean) => {
-      this.#waiting.push(isBinary ? bytesOf(data) : undefined);
-      if (this.#waiting.length >= maxWaiting) socket.pause();
-      this.#wake();
-    });
+    this.#received = new BlockQueue({ full: () => socket.pause(), wanting: () => socket.resume() });
     const lost = (): void => {
       this.#failure ??= lostConnection();
-      this.#wake();
+      this.#received.fail(this.#failure);
+      this.#frameIsFree();
     };
     socket.on('close', lost).on('error', lost);
+    this.#under = takeStream(socket);
+    const room = headerRoom(this.#under.masks);
+    this.#freeFrames = Array.from({ length: framesUnderWay }, () => Buffer.allocUnsafeSlow(room + frameBytes));
     if (socket.readyState > socket.OPEN) lost();
-    else socket.resume();
+    else this.#listen(free);
   }
 
-  /** The chunks of the next stream; throws "unavailable" when the connection ends before the stream does. */
-  async *chunks(): AsyncGenerator<Buffer> {
-    for (;;) {
-      while (this.#waiting.length === 0) {
-        if (this.#failure) throw this.#failure;
-        this.#socket.resume();
-        await new Promise<void>(resolve => (this.#wake = resolve));
-      }
-      const chunk = this.#waiting.shift();
-      if (chunk === undefined) return;
-      yield chunk;
-    }
+  #listen(free: (bytes: Buffer) => void): void {
+    const { stream, handBack } = this.#under;
+    let isOurs = true;
+    const reader = new FrameReader({
+      data: bytes => this.#received.push(bytes),
+      other: bytes => {
+        isOurs = false;
+        handBack(bytes);
+      },
+    });
+    stream.on('data', (chunk: Buffer) => {
+      isOurs = true;
+      reader.push(chunk);
+      if (isOurs && chunk.length >= smallBytes) free(chunk);
+    });
+    this.#socket.on('message', (_data: RawData, isBinary: boolean) => {
+      if (!isBinary) this.#received.end();
+    });
+    this.#socket.resume();
   }
 
-  stream(onBytes?: (bytes: number) => void): Readable {
-    return Readable.from(counted(this.chunks(), onBytes), { objectMode: false });
+  /**
+   * The chunks of the next stream, each of them only until the one after it is asked for; throws "unavailable" when the
+   * connection ends before the stream does.
+   */
+  chunks(onBytes?: (bytes: number) => void): AsyncGenerator<Buffer> {
+    return this.#received.chunks(onBytes);
   }
 
   /** The next stream as JSON, of at most `maxBytes`; throws "invalid-argument". */
@@ -58,7 +77,7 @@ export class FrameChannel {
     for await (const part of this.chunks()) {
       bytes += part.length;
       if (bytes > maxBytes) throw new ApiError('invalid-argument', 'The other server sent too long a description');
-      parts.push(part);
+      parts.push(Buffer.from(part));
     }
     try {
       return JSON.parse(Buffer.concat(parts).toString());
@@ -74,46 +93,56 @@ export class FrameChannel {
 
   /** Sends a whole stream with its end. */
   async send(source: AsyncIterable<Buffer>, onBytes?: (bytes: number) => void): Promise<void> {
-    for await (const chunk of counted(source, onBytes)) await this.write(chunk);
+    for await (const chunk of source) {
+      onBytes?.(chunk.length);
+      await this.write(chunk);
+    }
     await this.end();
   }
 
-  /** Resolves when more may be written. */
-  async write(chunk: Buffer): Promise<void> {
-    this.#assertOpen();
-    if (this.#socket.bufferedAmount < highWater) {
-      this.#socket.send(chunk, { binary: true }, () => undefined);
-      return;
+  /** Resolves when more may be written; the chunk has been copied by then. */
+  async write(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length; at += frameBytes) {
+      const frame = await this.#freeFrame();
+      this.#writeFrame(frame, chunk.subarray(at, at + frameBytes));
     }
-    await this.#sent(chunk, true);
   }
 
   /** Ends the stream that was being sent. Resolves when all of it is on its way. */
   async end(): Promise<void> {
     this.#assertOpen();
-    await this.#sent('', false);
-  }
-
-  async #sent(data: Buffer | '', binary: boolean): Promise<void> {
     await new Promise<void>((resolve, reject) =>
-      this.#socket.send(data, { binary }, error => (error ? reject(lostConnection(error)) : resolve())),
+      this.#socket.send('', { binary: false }, error => (error ? reject(lostConnection(error)) : resolve())),
     );
   }
 
+  async #freeFrame(): Promise<Buffer> {
+    for (;;) {
+      this.#assertOpen();
+      const frame = this.#freeFrames.pop();
+      if (frame) return frame;
+      await new Promise<void>(resolve => (this.#frameIsFree = resolve));
+    }
+  }
+
+  #writeFrame(frame: Buffer, payload: Uint8Array): void {
+    const { stream, masks } = this.#under;
+    const room = headerRoom(masks);
+    writeHeader(frame, payload.length, masks);
+    frame.set(payload, room);
+    stream.write(frame.subarray(0, room + payload.length), () => {
+      this.#freeFrames.push(frame);
+      this.#frameIsFree();
+    });
+  }
+
   #assertOpen(): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) throw lostConnection();
+    if (this.#failure || this.#socket.readyState !== this.#socket.OPEN) throw lostConnection();
   }
 }
 
 function lostConnection(cause?: unknown): ApiError {
   return new ApiError('unavailable', 'The connection to the other server was lost', { cause });
-}
-
-async function* counted(source: AsyncIterable<Buffer>, onBytes?: (bytes: number) => void): AsyncGenerator<Buffer> {
-  for await (const chunk of source) {
-    onBytes?.(chunk.length);
-    yield chunk;
-  }
 }
 
 export function bytesOf(data: RawData): Buffer {

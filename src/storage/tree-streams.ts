@@ -1,5 +1,5 @@
-import type { Readable, Writable } from 'node:stream';
 import type { Snapshot, StorageDriver, Volume } from './driver.ts';
+import type { ByteSink } from './piped-bytes.ts';
 
 /** One tree of a volume or snapshot: its top, or one that the guest nested in it. */
 export interface StreamTree {
@@ -18,16 +18,24 @@ export interface TreeSender extends AsyncDisposable {
   readonly stillFolder: string;
   /** by snapshot, oldest first, the volume itself last; parents before what is nested in them */
   readonly trees: readonly StreamTree[];
-  /** Writes one stream, with `parent` only what differs from that, and leaves `output` open. */
-  send(tree: StreamTree, parent: StreamTree | undefined, output: Writable, signal?: AbortSignal): Promise<void>;
+  /** Writes one stream, with `parent` only what differs from that. */
+  send(tree: StreamTree, parent: StreamTree | undefined, output: ByteSink, signal?: AbortSignal): Promise<void>;
 }
 
 /** Takes streams that nobody has to trust into a place of their own; nothing of the pool changes until it is told so. */
 export interface TreeReceiver extends AsyncDisposable {
   /** Lets streams build on a snapshot that is here already; what of it came from elsewhere, as that calls it. */
   offer(snapshot: Snapshot): Promise<readonly Pick<StreamTree, 'path' | 'uuid'>[]>;
-  /** `parent` is what the sender lists before the tree at its path, which the stream may build on. */
-  receive(tree: StreamTree, parent: StreamTree | undefined, stream: Readable, signal?: AbortSignal): Promise<void>;
+  /**
+   * `parent` is what the sender lists before the tree at its path, which the stream may build on. Chunks of the stream
+   * are done with when the next one is asked for.
+   */
+  receive(
+    tree: StreamTree,
+    parent: StreamTree | undefined,
+    stream: AsyncIterable<Buffer>,
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** Makes a new snapshot of what was received under a snapshot's name, in the place of one that is there. */
   placeSnapshot(snapshot: Snapshot): Promise<void>;
   /** Puts what was received of the volume itself in the volume's place: the old content stays until then. */

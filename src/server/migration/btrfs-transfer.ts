@@ -1,4 +1,3 @@
-import { PassThrough } from 'node:stream';
 import { ApiError } from '#api/error.ts';
 import { hasControlCharacters } from '#base/names.ts';
 import type { StreamTree, TreeReceiver, TreeSender } from '#storage/tree-streams.ts';
@@ -27,13 +26,12 @@ export async function sendTrees(
     const parent = before.get(tree.path);
     before.set(tree.path, tree);
     if (!isWanted.has(keyOf(tree))) continue;
-    const pipe = new PassThrough({ highWaterMark: 2 ** 20 });
-    const sending = sender.send(tree, parent, pipe, signal).then(
-      () => void pipe.end(),
-      (error: unknown) => void pipe.destroy(error as Error),
-    );
-    await channel.send(pipe as AsyncIterable<Buffer>, count);
-    await sending;
+    const output = async (chunk: Buffer): Promise<void> => {
+      count(chunk.length);
+      await channel.write(chunk);
+    };
+    await sender.send(tree, parent, output, signal);
+    await channel.end();
   }
 }
 
@@ -61,7 +59,7 @@ export async function receiveTrees(
   }
   for (const tree of wanted) {
     const parent = offered.slice(0, offered.indexOf(tree)).findLast(one => one.path === tree.path);
-    await receiver.receive(tree, parent, channel.stream(count), signal);
+    await receiver.receive(tree, parent, channel.chunks(count), signal);
   }
 }
 

@@ -1,5 +1,4 @@
 import type { Writable } from 'node:stream';
-import { once } from 'node:events';
 import { CommandError } from '#base/run-command.ts';
 import type { PipedCommand } from '#base/piped-command.ts';
 import { ApiError } from '#api/error.ts';
@@ -63,14 +62,16 @@ async function connect(
 
 async function feed(channel: FrameChannel, input: Writable, onReceived?: Watch['count']): Promise<void> {
   try {
-    for await (const chunk of channel.chunks()) {
-      onReceived?.(chunk.length);
-      if (input.destroyed || input.writableEnded) continue;
-      if (!input.write(chunk)) await Promise.race([once(input, 'drain'), once(input, 'close')]);
-    }
+    for await (const chunk of channel.chunks(onReceived)) await written(input, chunk);
   } finally {
     input.end();
   }
+}
+
+/** Resolves when the chunk is no longer needed, or nobody reads it any more. */
+async function written(input: Writable, chunk: Buffer): Promise<void> {
+  if (!input.destroyed && !input.writableEnded)
+    await new Promise<void>(resolve => void input.write(chunk, () => resolve()));
 }
 
 function describe(error: CommandError): ApiError | CommandError {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from '#api/error.ts';
+import { kernel } from '#native/kernel.ts';
 import { snapshotNameProblem } from '#base/names.ts';
 import type { Volume } from '#storage/driver.ts';
 import { openReceiver, placeReceived, poolHasStreams } from '#storage/pool-streams.ts';
@@ -36,7 +37,7 @@ const maxSnapshots = 10_000;
 /** Receives a volume and tells the source how it ended. */
 export async function receive(incoming: Incoming, channels: Channels, context: TransferContext): Promise<void> {
   const control = new ControlChannel(channels.control);
-  const fs = new FrameChannel(channels.fs);
+  const fs = new FrameChannel(channels.fs, kernel.freeBytes);
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const hangUp = (): void => close(channels);

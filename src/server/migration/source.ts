@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
 import { ApiError } from '#api/error.ts';
+import { kernel } from '#native/kernel.ts';
 import type { Volume } from '#storage/driver.ts';
 import { openSender, poolHasStreams } from '#storage/pool-streams.ts';
 import type { Pool } from '#storage/pool.ts';
@@ -45,7 +46,7 @@ export interface TransferContext {
 /** Sends a volume; resolves when the target has said that it has everything. The source is left as it is, whatever happens. */
 export async function send(outgoing: Outgoing, channels: Channels, context: TransferContext): Promise<void> {
   const control = new ControlChannel(channels.control);
-  const fs = new FrameChannel(channels.fs);
+  const fs = new FrameChannel(channels.fs, kernel.freeBytes);
   const hangUp = (): void => close(channels);
   context.signal.addEventListener('abort', hangUp, { once: true });
   try {

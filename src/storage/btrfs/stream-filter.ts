@@ -9,9 +9,6 @@ const attributes = { uuid: 1, cloneUuid: 20 } as const;
 /** a command of version 1 holds 64 KiB at most; of version 2 a little more than 128 KiB of encoded data */
 const maxCommandBytes = 2 ** 20;
 const uuidBytes = 16;
-/** Most commands are shorter than a hundred bytes: passing each on by itself would be slow. */
-const batchBytes = 256 * 1024;
-
 /** What a stream's UUIDs become. */
 export interface Renaming {
   /** for the tree that the stream makes */
@@ -22,44 +19,101 @@ export interface Renaming {
 
 /**
  * Passes a stream of btrfs-send(8) on with other UUIDs: which trees it may build on is then ours to say, and not to be
- * found out by trying UUIDs of somebody else's. Throws "invalid-argument" for what is no such stream.
+ * found out by trying UUIDs of somebody else's. Nothing but the commands that name trees is copied. Throws
+ * "invalid-argument" for what is no such stream.
  */
 export async function* renameTrees(stream: AsyncIterable<Buffer>, renaming: Renaming): AsyncGenerator<Buffer> {
-  let batch: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of renamedParts(stream, renaming)) {
-    batch.push(part);
-    bytes += part.length;
-    if (bytes < batchBytes) continue;
-    yield Buffer.concat(batch);
-    batch = [];
-    bytes = 0;
-  }
-  if (bytes > 0) yield Buffer.concat(batch);
+  const filter = new StreamFilter(renaming);
+  for await (const chunk of stream) yield* filter.pass(chunk);
+  filter.assertEnded();
 }
 
-async function* renamedParts(stream: AsyncIterable<Buffer>, renaming: Renaming): AsyncGenerator<Buffer> {
-  const reader = new ByteReader(stream);
-  const header = await reader.exactly(streamHeaderBytes);
+class StreamFilter {
+  readonly #renaming: Renaming;
+  /** bytes of a command that are passed on unseen */
+  #unseen = 0;
+  /** what must be seen as a whole before it is passed on, as far as it is here */
+  #held: Buffer = Buffer.alloc(0);
+  /** bytes of that */
+  #wanted = streamHeaderBytes;
+  #isBegun = false;
+
+  constructor(renaming: Renaming) {
+    this.#renaming = renaming;
+  }
+
+  async *pass(chunk: Buffer): AsyncGenerator<Buffer> {
+    let passed = 0;
+    for (let at = 0; at < chunk.length;) {
+      const step = this.#stepOver(chunk, at);
+      at += step;
+      if (step > 0) continue;
+      if (at > passed) yield chunk.subarray(passed, at);
+      const taken = chunk.subarray(at, at + this.#wanted - this.#held.length);
+      this.#held = Buffer.concat([this.#held, taken]);
+      at += taken.length;
+      passed = at;
+      if (this.#held.length === this.#wanted && (await this.#look())) {
+        yield this.#held;
+        this.#held = Buffer.alloc(0);
+        this.#wanted = commandHeaderBytes;
+      }
+    }
+    if (chunk.length > passed) yield chunk.subarray(passed);
+  }
+
+  assertEnded(): void {
+    if (!this.#isBegun || this.#unseen > 0 || this.#held.length > 0) throw broken('it is cut off');
+  }
+
+  /** Bytes from there on that need no look, or only one at a header that is whole. */
+  #stepOver(chunk: Buffer, at: number): number {
+    if (this.#unseen > 0) {
+      const step = Math.min(this.#unseen, chunk.length - at);
+      this.#unseen -= step;
+      return step;
+    }
+    if (!this.#isBegun || this.#held.length > 0 || chunk.length - at < commandHeaderBytes) return 0;
+    const { length, namesTrees } = readCommand(chunk, at);
+    if (namesTrees) return 0;
+    this.#unseen = length;
+    return commandHeaderBytes;
+  }
+
+  /** True when what is held may go on; otherwise more of it is needed. */
+  async #look(): Promise<boolean> {
+    if (!this.#isBegun) {
+      checkHeader(this.#held);
+      this.#isBegun = true;
+      return true;
+    }
+    const { kind, length, namesTrees } = readCommand(this.#held, 0);
+    if (!namesTrees) {
+      this.#unseen = length;
+      return true;
+    }
+    this.#wanted = commandHeaderBytes + length;
+    if (this.#held.length < this.#wanted) return false;
+    await renameIn(this.#held, this.#renaming, kind);
+    return true;
+  }
+}
+
+function checkHeader(header: Buffer): void {
   if (!header.subarray(0, magic.length).equals(magic)) throw broken('it does not begin as one');
   const version = header.readUInt32LE(magic.length);
   if (version < 1 || version > 2) throw broken(`its version ${String(version)} is not known`);
-  yield header;
-  for (;;) {
-    const command = await reader.exactlyOrEnd(commandHeaderBytes);
-    if (!command) return;
-    const length = command.readUInt32LE(0);
-    const kind = command.readUInt16LE(4);
-    if (length > maxCommandBytes) throw broken('a command in it is too long');
-    if (kind !== commands.subvolume && kind !== commands.snapshot && kind !== commands.clone) {
-      yield command;
-      yield* reader.pass(length);
-      continue;
-    }
-    const whole = Buffer.concat([command, await reader.exactly(length)]);
-    await renameIn(whole, renaming, kind);
-    yield whole;
-  }
+}
+
+function readCommand(
+  bytes: Buffer,
+  at: number,
+): { readonly kind: number; readonly length: number; readonly namesTrees: boolean } {
+  const length = bytes.readUInt32LE(at);
+  const kind = bytes.readUInt16LE(at + 4);
+  if (length > maxCommandBytes) throw broken('a command in it is too long');
+  const namesTrees = kind === commands.subvolume || kind === commands.snapshot || kind === commands.clone;
+  return { kind, length, namesTrees };
 }
 
 async function renameIn(whole: Buffer, renaming: Renaming, kind: number): Promise<void> {
@@ -88,59 +142,6 @@ async function renameIn(whole: Buffer, renaming: Renaming, kind: number): Promis
 
 function broken(reason: string): ApiError {
   return new ApiError('invalid-argument', `Cannot take the stream: ${reason}`);
-}
-
-/** Exact numbers of bytes from chunks of any size. */
-class ByteReader {
-  readonly #chunks: AsyncIterator<Buffer>;
-  #left: Buffer = Buffer.alloc(0);
-
-  constructor(stream: AsyncIterable<Buffer>) {
-    this.#chunks = stream[Symbol.asyncIterator]();
-  }
-
-  async exactly(length: number): Promise<Buffer> {
-    const bytes = await this.exactlyOrEnd(length);
-    if (!bytes && length > 0) throw broken('it is cut off');
-    return bytes ?? Buffer.alloc(0);
-  }
-
-  /** Undefined when the stream ends right here. */
-  async exactlyOrEnd(length: number): Promise<Buffer | undefined> {
-    const parts: Buffer[] = [];
-    let missing = length;
-    while (missing > 0) {
-      const part = await this.#some(missing);
-      if (!part) {
-        if (missing === length) return undefined;
-        throw broken('it is cut off');
-      }
-      parts.push(part);
-      missing -= part.length;
-    }
-    return parts.length === 1 ? parts[0] : Buffer.concat(parts);
-  }
-
-  async *pass(length: number): AsyncGenerator<Buffer> {
-    for (let missing = length; missing > 0;) {
-      const part = await this.#some(missing);
-      if (!part) throw broken('it is cut off');
-      yield part;
-      missing -= part.length;
-    }
-  }
-
-  /** At most `most` bytes, at least one. */
-  async #some(most: number): Promise<Buffer | undefined> {
-    while (this.#left.length === 0) {
-      const next = await this.#chunks.next();
-      if (next.done) return undefined;
-      this.#left = next.value;
-    }
-    const part = this.#left.subarray(0, most);
-    this.#left = this.#left.subarray(part.length);
-    return part;
-  }
 }
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {

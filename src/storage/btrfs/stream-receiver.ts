@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { Readable } from 'node:stream';
 import { ApiError } from '#api/error.ts';
-import { runCommand } from '#base/run-command.ts';
 import { kernel } from '#native/kernel.ts';
 import { caged, cagedTree } from '../cage.ts';
 import type { Snapshot, Volume } from '../driver.ts';
 import { spendingSpace } from '../errors.ts';
 import { checkName, snapshotFolder, temporaryName, topMode, volumeFolders } from '../layout.ts';
+import { runFrom } from '../piped-bytes.ts';
 import type { CheckTree, StreamTree, TreeReceiver } from '../tree-streams.ts';
 import { Folder } from '../trees/folder.ts';
 import {
@@ -22,7 +21,6 @@ import {
 import { renameTrees, type Renaming } from './stream-filter.ts';
 import { deleteTree, snapshotTree } from './subvolumes.ts';
 
-const dayMs = 24 * 3600 * 1000;
 const maxNested = 1000;
 
 interface Received {
@@ -73,7 +71,7 @@ class BtrfsReceiver implements TreeReceiver {
   async receive(
     tree: StreamTree,
     parent: StreamTree | undefined,
-    stream: Readable,
+    stream: AsyncIterable<Buffer>,
     signal?: AbortSignal,
   ): Promise<void> {
     if (this.#received.length > maxNested)
@@ -81,15 +79,10 @@ class BtrfsReceiver implements TreeReceiver {
     const into = this.#nextName('in');
     using cage = this.#open();
     using folder = cage.ensure(into, 0o700);
-    const input = Readable.from(renameTrees(stream as AsyncIterable<Buffer>, this.#renaming(tree, parent)));
+    const renamed = renameTrees(stream, this.#renaming(tree, parent));
     const args = ['receive', '-q', '-e', '-m', cagedTree, path.join(cagedTree, into)];
-    const [program, all] = caged({ tree: cage.absolute, writable: true, btrfs: true }, 'btrfs', args);
-    const failed = new AbortController();
-    input.once('error', error => failed.abort(error));
-    const either = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
-    await spendingSpace('receiving a stream', () =>
-      runCommand(program, all, { input, timeoutMs: dayMs, signal: either }),
-    );
+    const command = caged({ tree: cage.absolute, writable: true, btrfs: true }, 'btrfs', args);
+    await spendingSpace('receiving a stream', () => runFrom(renamed, ...command, signal));
     const names = folder.folders();
     if (names.length !== 1) throw new ApiError('invalid-argument', 'Cannot take the stream: it holds no tree');
     const place = path.join(into, names[0] ?? '');

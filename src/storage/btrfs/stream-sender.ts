@@ -1,14 +1,12 @@
 import path from 'node:path';
-import { runCommand } from '#base/run-command.ts';
 import { kernel } from '#native/kernel.ts';
 import type { Volume } from '../driver.ts';
 import { temporaryName } from '../layout.ts';
+import { runInto } from '../piped-bytes.ts';
 import type { StreamTree, TreeSender } from '../tree-streams.ts';
 import { Folder } from '../trees/folder.ts';
 import { type TreeContext, destroyLater, openTop, relativePath } from '../trees/trees.ts';
 import { snapshotTree } from './subvolumes.ts';
-
-const dayMs = 24 * 3600 * 1000;
 
 /** Name of the tree in its stream. */
 const headName = '.migration-send';
@@ -43,7 +41,7 @@ export async function openSender(
           return path.join(context.mountPoint, top, one.path);
         };
         const args = ['send', '-q', ...(before ? ['-p', place(before)] : []), '--', place(tree)];
-        await runCommand('btrfs', args, { output, timeoutMs: dayMs, ...(signal && { signal }) });
+        await runInto(output, 'btrfs', args, signal);
       },
       [Symbol.asyncDispose]: () => Promise.resolve(destroyLater(context, '.', aside)),
     };
