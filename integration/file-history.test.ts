@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { FileVersion } from '#api/file.ts';
 import { useDaemon } from './harness/fixture.ts';
 
 const daemon = useDaemon({ storage: 'btrfs' });
@@ -117,6 +118,37 @@ describe.each([
     expect((await daemon.cli(['file', 'list', `${name}@none:/etc`])).stderr).toContain('"none" not found');
     expect((await daemon.cli(['file', 'list', 'c-none@one:/etc'])).stderr).toContain('not found');
     expect((await daemon.cli(['file', 'list', `${name}@one:/nowhere`])).stderr).toContain('"/nowhere" is not there');
+  });
+
+  test('have a history: one row for each version', async () => {
+    await daemon.must('snapshot', name, 'again');
+    shell('echo one > etc/app/config; chmod 600 etc/app/config');
+    await daemon.must('snapshot', name, 'mode');
+    shell('touch -d @1800000000 etc/app/config; cp -p etc/app/config etc/app/copy; mv etc/app/copy etc/app/config');
+    const rows = async (file: string): Promise<readonly string[]> => {
+      const { json } = await daemon.request('GET', `/1.0/instances/${name}/file-history?path=${file}`);
+      const versions = (json?.metadata ?? []) as readonly FileVersion[];
+      return versions.map(({ snapshots, current, type, changed, mode = '', size = '' }) =>
+        [type, mode, size, ...snapshots, ...(current ? ['now'] : []), ...changed.map(what => `+${what}`)].join(' '),
+      );
+    };
+    expect(await rows('/etc/app/config')).toEqual([
+      'file 0640 4 one',
+      'file 0640 12 tree again +content',
+      'file 0600 4 mode now +content +mode',
+    ]);
+    expect(await rows('/etc/app/new')).toEqual(['absent   one', 'file 0644 4 tree again mode now +type']);
+    expect(await rows('/etc/app/link')).toEqual(['symlink 0777 6 one', 'absent   tree again mode now +type']);
+    expect(await rows('/etc/app')).toEqual([
+      expect.stringMatching(/^directory 0755 \d+ one$/),
+      expect.stringMatching(/^directory 0755 \d+ tree again mode now \+content$/),
+    ]);
+    expect((await rows('/srv/traps/fifo'))[0]).toContain('pipe 0644 0 one tree again mode now');
+    expect((await daemon.must('file', 'history', name, '/etc/app/config', '--format', 'csv')).split('\n')[0]).toMatch(
+      /^one,,-rw-r-----,33:34,4,/,
+    );
+    const nowhere = await daemon.cli(['file', 'history', name, '/nowhere']);
+    expect(nowhere.stderr).toContain('neither in instance');
   });
 
   test('let go of a snapshot that is renamed or deleted', async () => {

@@ -16,3 +16,22 @@ export interface FileInfo {
 }
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'pipe' | 'socket' | 'char-device' | 'block-device' | 'other';
+
+/** One line of GET /1.0/instances/{name}/file-history?path= (ours): a state that a file is or was in. */
+export interface FileVersion {
+  /** that hold it, oldest first */
+  readonly snapshots: readonly string[];
+  /** the instance has it now */
+  readonly current: boolean;
+  /** absent: there is no such file, and none of the members below either */
+  readonly type: FileType | 'absent';
+  /** what differs from the version before it; empty for the first */
+  readonly changed: readonly FileChangeKind[];
+  readonly mode?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly size?: number;
+  readonly modified_at?: string;
+}
+
+export type FileChangeKind = 'content' | 'mode' | 'owner' | 'type';

@@ -1,3 +1,4 @@
+import type { FileVersion } from '#api/file.ts';
 import type {
   Instance,
   InstanceConsolePost,
@@ -66,6 +67,12 @@ export class Instances extends Collection<Instance, InstancesPost, InstancePut> 
 
   log(name: string, file: string): Promise<RawAnswer> {
     return this.transport.download(`${this.path(name)}/logs/${encodeURIComponent(file)}`);
+  }
+
+  /** The versions of a file over all snapshots and now. */
+  async fileHistory(name: string, path: string): Promise<readonly FileVersion[]> {
+    const url = `${this.path(name)}/file-history`;
+    return (await this.transport.call<readonly FileVersion[]>('GET', url, { query: { path } })).metadata;
   }
 
   /** Files as they are now, or as they are in a snapshot. */

@@ -68,8 +68,8 @@ function stillRead(found: FoundFile): Readable | undefined {
 }
 
 /** Opens the files of an instance for some work and lets go of both afterwards, or when what it gave is read. */
-async function withFiles<T>(
-  services: Uses,
+export async function withFiles<T>(
+  services: Pick<Uses, 'runtime'>,
   instance: FilesInstance,
   work: (server: FileServer) => Promise<T>,
   until: (result: T) => Readable | undefined = () => undefined,

@@ -1,5 +1,6 @@
 import { command, type CommandSpec, flag, type Format, formatOption, integer, text } from '../command.ts';
 import { editFile } from './file-edit.ts';
+import { printHistory } from './file-history.ts';
 import { listFiles } from './file-list.ts';
 import { mountFiles } from './file-mount.ts';
 import { pull } from './file-pull.ts';
@@ -58,6 +59,16 @@ export const commands: readonly CommandSpec[] = [
     ],
     options: { format: formatOption },
     run: (session, [target = ''], options) => listFiles(session, target, options.format as Format),
+  }),
+  command({
+    path: 'file history',
+    usage: '[<remote>:]<instance>[/<path>] [<path>]',
+    summary: 'Show the versions of a file over all snapshots',
+    details:
+      'One row for each version, with the snapshots that hold it and what differs from the version before it. Files that were touched are read to tell whether they changed.',
+    examples: [['file history c1 /etc/fstab', 'When did /etc/fstab change, and which snapshots have which version?']],
+    options: { format: formatOption },
+    run: (session, [target = '', path], options) => printHistory(session, target, path, options.format as Format),
   }),
   command({
     path: 'file edit',
