@@ -70,6 +70,30 @@ export async function loadConfig(reader: Reader, table: ConfigTable, id: number)
   return (await loadConfigs(reader, table, id)).get(id) ?? {};
 }
 
+/** What `objectColumns` gives: JSON. */
+export interface ObjectColumns {
+  readonly config: string;
+  readonly devices: string;
+}
+
+/** Columns "config" and "devices" of the row whose id `id` names in SQL: an object comes whole in one query. */
+export function objectColumns(id: string, config: ConfigTable, devices: DeviceTable): string {
+  const options = jsonConfig({ table: devices.configTable, owner: devices.configOwner }, 'device');
+  const list = `SELECT id AS device, name FROM ${devices.table} WHERE ${devices.owner} = ${id} ORDER BY name`;
+  return `${jsonConfig(config, id)} AS config,
+    (SELECT json_group_object(name, json(${options})) FROM (${list})) AS devices`;
+}
+
+function jsonConfig({ table, owner }: ConfigTable, id: string): string {
+  return `(SELECT json_group_object(key, value) FROM (SELECT key, value FROM ${table} WHERE ${owner} = ${id} ORDER BY key))`;
+}
+
+export function parseObjectColumns(row: ObjectColumns): { readonly config: ConfigMap; readonly devices: DevicesMap } {
+  const devices = withoutPrototype(JSON.parse(row.devices) as DevicesMap);
+  for (const options of Object.values(devices)) withoutPrototype(options);
+  return { config: withoutPrototype(JSON.parse(row.config) as ConfigMap), devices };
+}
+
 /** Replaces the whole config of one owner; empty values are not stored. */
 export async function saveConfig(
   tx: Transaction,
@@ -86,17 +110,14 @@ export async function saveConfig(
   );
 }
 
-/** Devices by owner's id: of one owner, or of all in one query. */
+/** Devices of all owners by owner's id, in one query. */
 export async function loadDevices(
   reader: Reader,
   { table, owner, configTable, configOwner }: DeviceTable,
-  id?: number,
 ): Promise<ReadonlyMap<number, DevicesMap>> {
-  const where = id === undefined ? '' : `WHERE d.${owner} = ?`;
   const rows = await reader.all<{ owner: number; name: string; key: string | null; value: string | null }>(
     `SELECT d.${owner} AS owner, d.name, c.key, c.value FROM ${table} d
-     LEFT JOIN ${configTable} c ON c.${configOwner} = d.id ${where} ORDER BY d.${owner}, d.name, c.key`,
-    id === undefined ? [] : [id],
+     LEFT JOIN ${configTable} c ON c.${configOwner} = d.id ORDER BY d.${owner}, d.name, c.key`,
   );
   const devices = new Map<number, Record<string, Record<string, string>>>();
   for (const row of rows) {
@@ -135,9 +156,13 @@ async function insertMany(tx: Transaction, insert: string, rows: readonly (reado
   }
 }
 
-/** Objects without a prototype: a key named "__proto__" is a key like any other. */
 function entryOf<T>(map: Map<number, Record<string, T>>, id: number): Record<string, T> {
   let entry = map.get(id);
-  if (!entry) map.set(id, (entry = Object.create(null) as Record<string, T>));
+  if (!entry) map.set(id, (entry = withoutPrototype<Record<string, T>>({})));
   return entry;
+}
+
+/** A key named "__proto__" or "constructor" is a key like any other. */
+function withoutPrototype<T extends object>(members: T): T {
+  return Object.setPrototypeOf(members, null) as T;
 }

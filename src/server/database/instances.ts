@@ -1,6 +1,14 @@
 import type { ConfigMap, DevicesMap } from '#api/common.ts';
 import { alreadyExists, notFound } from '#api/error.ts';
-import { instanceConfig, instanceDevices, loadConfigs, loadDevices, saveConfig, saveDevices } from './config-rows.ts';
+import {
+  instanceConfig,
+  instanceDevices,
+  type ObjectColumns,
+  objectColumns,
+  parseObjectColumns,
+  saveConfig,
+  saveDevices,
+} from './config-rows.ts';
 import { ConflictError, type Reader, type SqlValue, type Transaction } from './database.ts';
 import { ownerProject } from './project-features.ts';
 
@@ -29,7 +37,7 @@ export interface InstanceRecord {
 export type NewInstance = Omit<InstanceRecord, 'id'>;
 export type InstanceChange = Partial<Omit<InstanceRecord, 'id' | 'project'>>;
 
-interface Row {
+interface Row extends ObjectColumns {
   readonly id: number;
   readonly project: string;
   readonly name: string;
@@ -41,10 +49,15 @@ interface Row {
   readonly description: string;
   readonly storage_pool: string;
   readonly ready: number;
+  /** names as JSON */
+  readonly profiles: string;
 }
 
 const select = `SELECT instances.id, projects.name AS project, instances.name, architecture, ephemeral, stateful,
-  creation_date, last_use_date, instances.description, storage_pool, ready
+  creation_date, last_use_date, instances.description, storage_pool, ready,
+  ${objectColumns('instances.id', instanceConfig, instanceDevices)},
+  (SELECT json_group_array(name) FROM (SELECT profiles.name FROM instances_profiles
+    JOIN profiles ON profiles.id = profile_id WHERE instance_id = instances.id ORDER BY apply_order)) AS profiles
   FROM instances JOIN projects ON projects.id = instances.project_id`;
 
 /** Instances of one project, or of all, by name. */
@@ -54,22 +67,12 @@ export async function listInstanceRows(reader: Reader, project?: string): Promis
     `${select} ${where} ORDER BY projects.name, instances.name`,
     project === undefined ? [] : [project],
   );
-  if (rows.length === 0) return [];
-  const configs = await loadConfigs(reader, instanceConfig);
-  const devices = await loadDevices(reader, instanceDevices);
-  const profiles = await loadProfileNames(reader);
-  return rows.map(row => recordOf(row, configs, devices, profiles));
+  return rows.map(recordOf);
 }
 
 export async function findInstance(reader: Reader, project: string, name: string): Promise<InstanceRecord | undefined> {
   const row = await reader.get<Row>(`${select} WHERE projects.name = ? AND instances.name = ?`, [project, name]);
-  if (!row) return undefined;
-  const [configs, devices, profiles] = await Promise.all([
-    loadConfigs(reader, instanceConfig, row.id),
-    loadDevices(reader, instanceDevices, row.id),
-    loadProfileNames(reader, row.id),
-  ]);
-  return recordOf(row, configs, devices, profiles);
+  return row && recordOf(row);
 }
 
 export async function getInstance(reader: Reader, project: string, name: string): Promise<InstanceRecord> {
@@ -183,22 +186,6 @@ function instanceColumns(change: InstanceChange): readonly (readonly [string, Sq
   return columns.filter((column): column is readonly [string, SqlValue] => column[1] !== undefined);
 }
 
-async function loadProfileNames(reader: Reader, id?: number): Promise<ReadonlyMap<number, readonly string[]>> {
-  const rows = await reader.all<{ owner: number; name: string }>(
-    `SELECT instance_id AS owner, profiles.name FROM instances_profiles
-     JOIN profiles ON profiles.id = instances_profiles.profile_id ${id === undefined ? '' : 'WHERE instance_id = ?'}
-     ORDER BY instance_id, apply_order`,
-    id === undefined ? [] : [id],
-  );
-  const names = new Map<number, string[]>();
-  for (const { owner, name } of rows) {
-    const list = names.get(owner);
-    if (list) list.push(name);
-    else names.set(owner, [name]);
-  }
-  return names;
-}
-
 async function saveProfileNames(tx: Transaction, id: number, project: string, names: readonly string[]): Promise<void> {
   await tx.run('DELETE FROM instances_profiles WHERE instance_id = ?', [id]);
   const owner = await ownerProject(tx, project, 'profiles');
@@ -213,12 +200,7 @@ async function saveProfileNames(tx: Transaction, id: number, project: string, na
   }
 }
 
-function recordOf(
-  row: Row,
-  configs: ReadonlyMap<number, ConfigMap>,
-  devices: ReadonlyMap<number, DevicesMap>,
-  profiles: ReadonlyMap<number, readonly string[]>,
-): InstanceRecord {
+function recordOf(row: Row): InstanceRecord {
   return {
     id: row.id,
     project: row.project,
@@ -231,8 +213,7 @@ function recordOf(
     description: row.description,
     pool: row.storage_pool,
     ready: row.ready !== 0,
-    config: configs.get(row.id) ?? {},
-    devices: devices.get(row.id) ?? {},
-    profiles: profiles.get(row.id) ?? [],
+    ...parseObjectColumns(row),
+    profiles: JSON.parse(row.profiles) as string[],
   };
 }

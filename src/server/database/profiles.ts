@@ -1,6 +1,14 @@
 import type { ConfigMap, DevicesMap } from '#api/common.ts';
 import { alreadyExists, notFound } from '#api/error.ts';
-import { loadConfigs, loadDevices, profileConfig, profileDevices, saveConfig, saveDevices } from './config-rows.ts';
+import {
+  type ObjectColumns,
+  objectColumns,
+  parseObjectColumns,
+  profileConfig,
+  profileDevices,
+  saveConfig,
+  saveDevices,
+} from './config-rows.ts';
 import { ConflictError, type Reader, type Transaction } from './database.ts';
 
 export interface ProfileRecord {
@@ -14,14 +22,10 @@ export interface ProfileRecord {
 
 export type NewProfile = Omit<ProfileRecord, 'id'>;
 
-interface Row {
-  readonly id: number;
-  readonly project: string;
-  readonly name: string;
-  readonly description: string;
-}
+type Row = Omit<ProfileRecord, 'config' | 'devices'> & ObjectColumns;
 
-const select = `SELECT profiles.id, projects.name AS project, profiles.name, profiles.description
+const select = `SELECT profiles.id, projects.name AS project, profiles.name, profiles.description,
+  ${objectColumns('profiles.id', profileConfig, profileDevices)}
   FROM profiles JOIN projects ON projects.id = profiles.project_id`;
 
 /** Profiles of one project, or of all, by name. */
@@ -31,20 +35,12 @@ export async function listProfiles(reader: Reader, project?: string): Promise<re
     `${select} ${where} ORDER BY projects.name, profiles.name`,
     project === undefined ? [] : [project],
   );
-  if (rows.length === 0) return [];
-  const configs = await loadConfigs(reader, profileConfig);
-  const devices = await loadDevices(reader, profileDevices);
-  return rows.map(row => ({ ...row, config: configs.get(row.id) ?? {}, devices: devices.get(row.id) ?? {} }));
+  return rows.map(row => ({ ...row, ...parseObjectColumns(row) }));
 }
 
 export async function findProfile(reader: Reader, project: string, name: string): Promise<ProfileRecord | undefined> {
   const row = await reader.get<Row>(`${select} WHERE projects.name = ? AND profiles.name = ?`, [project, name]);
-  if (!row) return undefined;
-  const [configs, devices] = await Promise.all([
-    loadConfigs(reader, profileConfig, row.id),
-    loadDevices(reader, profileDevices, row.id),
-  ]);
-  return { ...row, config: configs.get(row.id) ?? {}, devices: devices.get(row.id) ?? {} };
+  return row && { ...row, ...parseObjectColumns(row) };
 }
 
 export async function getProfile(reader: Reader, project: string, name: string): Promise<ProfileRecord> {

@@ -1,6 +1,14 @@
 import type { ConfigMap, DevicesMap } from '#api/common.ts';
 import { alreadyExists, notFound } from '#api/error.ts';
-import { loadConfigs, loadDevices, saveConfig, saveDevices, snapshotConfig, snapshotDevices } from './config-rows.ts';
+import {
+  type ObjectColumns,
+  objectColumns,
+  parseObjectColumns,
+  saveConfig,
+  saveDevices,
+  snapshotConfig,
+  snapshotDevices,
+} from './config-rows.ts';
 import { ConflictError, type Reader, type Transaction } from './database.ts';
 
 export interface SnapshotRecord {
@@ -25,7 +33,7 @@ export interface SnapshotRecord {
 
 export type NewSnapshot = Omit<SnapshotRecord, 'id'>;
 
-interface Row {
+interface Row extends ObjectColumns {
   readonly id: number;
   readonly instance_id: number;
   readonly name: string;
@@ -41,7 +49,8 @@ interface Row {
 }
 
 const select = `SELECT id, instance_id, name, creation_date, expiry_date, last_use_date, stateful, description,
-  architecture, ephemeral, profiles, ready FROM instances_snapshots`;
+  architecture, ephemeral, profiles, ready,
+  ${objectColumns('instances_snapshots.id', snapshotConfig, snapshotDevices)} FROM instances_snapshots`;
 
 /** Snapshots of one instance, or of all, oldest first. */
 export async function listSnapshotRows(reader: Reader, instanceId?: number): Promise<readonly SnapshotRecord[]> {
@@ -50,19 +59,13 @@ export async function listSnapshotRows(reader: Reader, instanceId?: number): Pro
     `${select} ${where} ORDER BY instance_id, creation_date, id`,
     instanceId === undefined ? [] : [instanceId],
   );
-  if (rows.length === 0) return [];
-  const only = rows.length === 1 ? rows[0]?.id : undefined;
-  const configs = await loadConfigs(reader, snapshotConfig, only);
-  const devices = await loadDevices(reader, snapshotDevices, only);
-  return rows.map(row => recordOf(row, configs, devices));
+  return rows.map(recordOf);
 }
 
 export async function getSnapshot(reader: Reader, instanceId: number, name: string): Promise<SnapshotRecord> {
   const row = await reader.get<Row>(`${select} WHERE instance_id = ? AND name = ?`, [instanceId, name]);
   if (!row) throw notFound('Snapshot', name);
-  const configs = await loadConfigs(reader, snapshotConfig, row.id);
-  const devices = await loadDevices(reader, snapshotDevices, row.id);
-  return recordOf(row, configs, devices);
+  return recordOf(row);
 }
 
 /** Names with their readiness, oldest first. */
@@ -133,11 +136,7 @@ export async function deleteSnapshotRow(tx: Transaction, id: number): Promise<vo
   await tx.run('DELETE FROM instances_snapshots WHERE id = ?', [id]);
 }
 
-function recordOf(
-  row: Row,
-  configs: ReadonlyMap<number, ConfigMap>,
-  devices: ReadonlyMap<number, DevicesMap>,
-): SnapshotRecord {
+function recordOf(row: Row): SnapshotRecord {
   return {
     id: row.id,
     instanceId: row.instance_id,
@@ -151,7 +150,6 @@ function recordOf(
     ephemeral: row.ephemeral !== 0,
     profiles: JSON.parse(row.profiles) as readonly string[],
     ready: row.ready !== 0,
-    config: configs.get(row.id) ?? {},
-    devices: devices.get(row.id) ?? {},
+    ...parseObjectColumns(row),
   };
 }
