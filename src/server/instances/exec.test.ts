@@ -42,6 +42,7 @@ async function hostExec(_id: string, request: ExecRequest): Promise<ExecProcess>
   const [program = '', ...args] = request.command;
   const child = spawn(program, args, { env: { PATH: '/bin:/usr/bin' } });
   child.stdin.on('error', () => undefined);
+  if (request.nullStdio) child.stdin.end();
   await once(child, 'spawn');
   const exited = once(child, 'exit').then(([code, signal]) =>
     code === null ? 128 + constants.signals[signal as NodeJS.Signals] : (code as number),

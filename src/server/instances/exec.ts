@@ -48,7 +48,11 @@ export function execInstance(
   requestor?: Requestor,
 ): Operation {
   const usesSockets = post['wait-for-websocket'] === true;
-  const request = execRequest({ ...post, interactive: usesSockets && post.interactive === true }, instance.config);
+  const record = !usesSockets && post['record-output'] === true;
+  const request: ExecRequest = {
+    ...execRequest({ ...post, interactive: usesSockets && post.interactive === true }, instance.config),
+    nullStdio: !usesSockets && !record,
+  };
   assertRunning(services.runtime, instance);
   const location = `/1.0/instances/${instance.name}`;
   const about: OperationRequest = {
@@ -68,10 +72,8 @@ export function execInstance(
     told();
     return process;
   };
-  if (!usesSockets) {
-    const record = post['record-output'] === true;
-    return services.operations.run(about, context => runAlone(services, instance, start, record ? context : undefined));
-  }
+  if (record) return services.operations.run(about, context => runRecorded(services, instance, start, context));
+  if (!usesSockets) return services.operations.run(about, async () => ({ return: await (await start()).exited }));
   const channels = new WebsocketChannels(request.terminal ? ['0', 'control'] : ['0', '1', '2', 'control']);
   const { command, environment } = request;
   return services.operations.run(
@@ -188,27 +190,23 @@ async function silence(stream: Readable, socket: WebSocket): Promise<void> {
   stream.off('data', listen);
 }
 
-/** Runs a command that nobody is connected to; with `record` its output goes to log files. */
-async function runAlone(
+/** Runs a command that nobody is connected to; its output goes to log files. */
+async function runRecorded(
   services: Uses,
   instance: ExecInstance,
   start: () => Promise<ExecProcess>,
-  record: OperationContext | undefined,
+  { id }: OperationContext,
 ): Promise<Readonly<Record<string, unknown>>> {
   const folder = services.paths.logs(instance.id);
-  if (record) await mkdir(folder, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const process = await start();
   process.stdin.end();
-  const names = ['stdout', 'stderr'].map(stream => `exec_${record?.id ?? ''}.${stream}`);
-  const sinks = names.map(name => (record ? openRecord(path.join(folder, name)) : nowhere()));
+  const names = ['stdout', 'stderr'].map(stream => `exec_${id}.${stream}`);
   const written = [process.stdout, process.stderr].map(async (source, index) => {
-    const sink = sinks[index];
-    if (!source || !sink) return;
-    source.pipe(sink);
-    await finished(sink);
+    const name = names[index];
+    if (source && name) await finished(source.pipe(openRecord(path.join(folder, name))));
   });
   const [status] = await Promise.all([process.exited, ...written]);
-  if (!record) return { return: status };
   const urls = names.map(name => `/1.0/instances/${instance.name}/logs/${name}`);
   return { return: status, output: { '1': urls[0], '2': urls[1] } };
 }
@@ -229,10 +227,6 @@ function openRecord(file: string): Writable {
       done(error);
     },
   });
-}
-
-function nowhere(): Writable {
-  return new Writable({ write: (_chunk, _encoding, done) => done() });
 }
 
 function killOnAbort(process: ExecProcess, signal: AbortSignal): Disposable {

@@ -81,6 +81,11 @@ describe('exec', () => {
     expect(stdout).toBe('SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nSeccomp:\t2\n');
   });
 
+  test('with /dev/null instead of pipes, has no input and waits for the command only', async () => {
+    const script = 'read line && exit 1; sleep 100 & echo output; [ -c /proc/self/fd/1 ] || exit 2; exit 3';
+    expect(await sh(script, { nullStdio: true })).toEqual({ status: 3, stdout: '', stderr: '' });
+  });
+
   test('joins every cgroup of the container', async () => {
     const process = await start(['sleep', '100']);
     const groups = readFileSync(`/proc/${String(process.pid)}/cgroup`, 'utf8')

@@ -1,6 +1,6 @@
-import { fchownSync } from 'node:fs';
+import { constants, fchownSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { Readable, Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { ApiError } from '#api/error.ts';
 import type { Log } from '#base/log.ts';
 import { kernel } from '#native/kernel.ts';
@@ -160,6 +160,7 @@ function openStdio(target: NamespaceTarget, request: ExecRequest): Stdio {
     const { stdin, stdout } = terminal;
     return { theirs: [pty.slave, pty.slave, pty.slave], stdin, stdout, stderr: undefined, terminal };
   }
+  if (request.nullStdio) return nullStdio();
   const [stdinEnd, ourStdin] = kernel.pipe(pipeBytes);
   const [ourStdout, stdoutEnd] = kernel.pipe(pipeBytes);
   const [ourStderr, stderrEnd] = kernel.pipe(pipeBytes);
@@ -173,6 +174,12 @@ function openStdio(target: NamespaceTarget, request: ExecRequest): Stdio {
     stderr: quiet(new Socket({ fd: ourStderr, readable: true, writable: false })),
     terminal: undefined,
   };
+}
+
+function nullStdio(): Stdio {
+  const device = openSync('/dev/null', constants.O_RDWR);
+  const stdin = new Writable({ write: (_chunk, _encoding, done) => done() });
+  return { theirs: [device, device, device], stdin, stdout: Readable.from([]), stderr: undefined, terminal: undefined };
 }
 
 function openTerminal(

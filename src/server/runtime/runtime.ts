@@ -171,6 +171,8 @@ export interface ExecRequest {
   readonly cwd: string;
   /** a terminal of this size instead of three pipes */
   readonly terminal?: { readonly columns: number; readonly rows: number };
+  /** /dev/null instead of three pipes: for a command whose output nobody asks for */
+  readonly nullStdio?: boolean;
 }
 
 /** A process that runs inside a container. */
