@@ -59,6 +59,11 @@ export class TestDaemon {
     return `lt${this.tag}`;
   }
 
+  /** What programs of this daemon and its clients have in theirs. */
+  get environment(): Readonly<Record<string, string>> {
+    return this.#environment;
+  }
+
   /** Starts the daemon and waits until it is ready. `environment` is for this start only. */
   async start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
     this.spawn(environment);

@@ -64,6 +64,8 @@ export interface InstanceSource {
   readonly container_only?: boolean;
   readonly refresh?: boolean;
   readonly allow_inconsistent?: boolean;
+  /** ours: start it when the source lets it go */
+  readonly hand_over?: boolean;
 }
 
 /** POST /1.0/instances */
@@ -97,6 +99,8 @@ export interface InstancePost {
   readonly project?: string;
   /** push to this server instead of waiting for it */
   readonly target?: MigrationTarget;
+  /** ours: stop it, within so many seconds, bring the rest over, and delete it when the target runs it */
+  readonly hand_over?: { readonly timeout?: number };
 }
 
 export type InstanceAction = 'start' | 'stop' | 'restart' | 'freeze' | 'unfreeze';

@@ -20,6 +20,7 @@ export interface Transfer {
   readonly receive: (
     source: Partial<InstanceSource> & Pick<InstanceSource, 'type' | 'mode'>,
   ) => Promise<OperationHandle>;
+  readonly onArrival?: (() => Promise<void>) | undefined;
 }
 
 export interface InstanceTransfer {
@@ -34,6 +35,10 @@ export interface InstanceTransfer {
   readonly instanceOnly: boolean;
   readonly refresh: boolean;
   readonly allowInconsistent: boolean;
+  /** the servers stop it here and start it there by themselves; seconds that it may take to shut down */
+  readonly handOver?: { readonly timeout: number } | undefined;
+  /** called when the target is done, which the source may not be yet */
+  readonly onArrival?: (() => Promise<void>) | undefined;
 }
 
 type OnUpdate = (operation: Operation) => void;
@@ -50,9 +55,18 @@ export async function transferInstance(given: InstanceTransfer, onUpdate?: OnUpd
   return await transfer(
     {
       ...given,
-      send: peer => start(source, given.path, { ...flags, migration: true, ...(peer && { target: peer }) }),
+      send: peer =>
+        start(source, given.path, {
+          ...flags,
+          migration: true,
+          ...(given.handOver && { hand_over: given.handOver }),
+          ...(peer && { target: peer }),
+        }),
       receive: from =>
-        start(target, '/1.0/instances', { ...request, source: { ...flags, ...from, refresh: given.refresh } }),
+        start(target, '/1.0/instances', {
+          ...request,
+          source: { ...flags, ...from, refresh: given.refresh, ...(given.handOver && { hand_over: true }) },
+        }),
     },
     onUpdate,
   );
@@ -105,7 +119,7 @@ export async function transfer(given: Transfer, onUpdate?: OnUpdate): Promise<Op
 }
 
 /** Tries the source's addresses one after the other: the target may reach only some of them. */
-async function pull({ source, send, receive }: Transfer, onUpdate?: OnUpdate): Promise<Operation> {
+async function pull({ source, send, receive, onArrival }: Transfer, onUpdate?: OnUpdate): Promise<Operation> {
   const { certificate, urls } = await reachableAt(source, 'push');
   let last: unknown;
   for (const url of urls) {
@@ -118,7 +132,7 @@ async function pull({ source, send, receive }: Transfer, onUpdate?: OnUpdate): P
         secrets: secretsOf(sending),
         certificate,
       });
-      return await bothEnd(sending, receiving, onUpdate);
+      return await bothEnd(sending, receiving, onUpdate, onArrival);
     } catch (error) {
       await sending.cancel().catch(() => undefined);
       if (!isUnreachable(error)) throw error;
@@ -128,14 +142,14 @@ async function pull({ source, send, receive }: Transfer, onUpdate?: OnUpdate): P
   throw unreachable(last, 'push');
 }
 
-async function push({ target, send, receive }: Transfer, onUpdate?: OnUpdate): Promise<Operation> {
+async function push({ target, send, receive, onArrival }: Transfer, onUpdate?: OnUpdate): Promise<Operation> {
   const { certificate, urls } = await reachableAt(target, 'pull');
   let last: unknown;
   for (const url of urls) {
     const receiving = await receive({ type: 'migration', mode: 'push' });
     try {
       const sending = await send({ operation: `${url}${receiving.path}`, secrets: secretsOf(receiving), certificate });
-      return await bothEnd(sending, receiving, onUpdate);
+      return await bothEnd(sending, receiving, onUpdate, onArrival);
     } catch (error) {
       await receiving.cancel().catch(() => undefined);
       if (!isUnreachable(error)) throw error;
@@ -145,7 +159,7 @@ async function push({ target, send, receive }: Transfer, onUpdate?: OnUpdate): P
   throw unreachable(last, 'pull');
 }
 
-async function relay({ source, target, send, receive }: Transfer, onUpdate?: OnUpdate): Promise<Operation> {
+async function relay({ source, target, send, receive, onArrival }: Transfer, onUpdate?: OnUpdate): Promise<Operation> {
   const receiving = await receive({ type: 'migration', mode: 'push' });
   const sending = await send(undefined);
   const { joinSockets } = await import('./join-sockets.ts');
@@ -160,20 +174,26 @@ async function relay({ source, target, send, receive }: Transfer, onUpdate?: OnU
       ]);
       joined.push(joinSockets(one, other));
     }
-    return await bothEnd(sending, receiving, onUpdate);
+    return await bothEnd(sending, receiving, onUpdate, onArrival);
   } finally {
     for (const cut of joined) cut();
   }
 }
 
 /** The target's word counts: it knows whether it has everything. What fails at the source first ends the target too. */
-async function bothEnd(sending: OperationHandle, receiving: OperationHandle, onUpdate?: OnUpdate): Promise<Operation> {
+async function bothEnd(
+  sending: OperationHandle,
+  receiving: OperationHandle,
+  onUpdate: OnUpdate | undefined,
+  onArrival: (() => Promise<void>) | undefined,
+): Promise<Operation> {
   const sent = sending.wait().then(
     () => undefined,
     (error: unknown) => error,
   );
   const options = onUpdate ? { onUpdate } : {};
   const received = await receiving.wait(options);
+  await onArrival?.();
   const failure = await sent;
   // A source that ended before anybody asked how is no failure: the target has everything.
   if (failure !== undefined && !ApiError.is(failure, 'not-found')) throw failure;

@@ -44,6 +44,7 @@ export async function planMigration(request: PlanRequest): Promise<MigrationPlan
   const instance = await source.instances.full(name);
   const reasons = [
     ...(await nameReasons(request)),
+    ...protectionReasons(instance),
     ...(await hostReasons(target, instance)),
     ...(await profileReasons(target, request.profiles)),
     ...(await deviceReasons(request, instance)),
@@ -64,6 +65,11 @@ async function nameReasons({ target, newName, resume }: PlanRequest): Promise<re
   if (!there && resume) return [blocking(`the target has nothing of "${newName}" to resume`)];
   if (there && there.status !== 'Stopped') return [blocking(`instance "${newName}" runs at the target already`)];
   return [];
+}
+
+function protectionReasons({ expanded_config: config }: InstanceFull): readonly Reason[] {
+  if (config['security.protection.delete'] !== 'true') return [];
+  return [blocking('it is protected from being deleted here: unset "security.protection.delete" first')];
 }
 
 async function hostReasons(target: Client, instance: InstanceFull): Promise<readonly Reason[]> {

@@ -204,5 +204,6 @@ export const apiExtensions: readonly string[] = [
   'container_nic_routed_host_table',
   'container_nic_routed_limits',
   'instance_nic_routed_neighbor_probe',
+  'instance_hand_over', // ours: the servers do the last step of a move themselves
   'instance_plan', // ours: ?plan=1 says what a change of instances would do
 ];

@@ -6,6 +6,7 @@ import { findInstance } from '#server/database/instances.ts';
 import { containerId } from '../paths.ts';
 import { instanceKeys } from './config-keys.ts';
 import { listExpanded } from './expand-many.ts';
+import { handOverOf } from './hand-over.ts';
 import type { InstanceServices } from './instance-services.ts';
 import { startInstance } from './start-instance.ts';
 import { stopInstance } from './stop-instance.ts';
@@ -95,8 +96,10 @@ function isStopped(services: InstanceServices, record: InstanceRecord): boolean 
   return services.runtime.status(containerId(record.project, record.name)) === 'stopped';
 }
 
-/** boot.autostart where it is set, else as it was left. */
+/** What was on its way between servers as that says, else boot.autostart where it is set, else as it was left. */
 function shallRun(config: Readonly<Record<string, string>>): boolean {
+  const handOver = handOverOf(config);
+  if (handOver) return handOver === 'leaving' || handOver === 'arriving';
   const asked = config['boot.autostart'];
   return asked ? (parseBoolean(asked) ?? false) : config[lastPower] === 'RUNNING';
 }

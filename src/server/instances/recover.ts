@@ -4,6 +4,7 @@ import { containerId } from '../paths.ts';
 import { expandInstance } from './check-instance.ts';
 import { deleteHeld } from './delete-instance.ts';
 import { stopDevices } from './instance-devices.ts';
+import { handOverOf, writeHandOver } from './hand-over.ts';
 import type { InstanceServices } from './instance-services.ts';
 import { abandonMove, finishMove, moveMarks } from './move-instance.ts';
 import { finishRefresh, refreshMark } from './refresh-instance.ts';
@@ -48,6 +49,8 @@ async function recoverInstance(services: InstanceServices, project: string, name
   if (record.config[moveMarks.making] !== undefined) await abandonMove(services, record);
   if (record.config[moveMarks.leaving] !== undefined) await finishMove(services, record);
   if (record.config[refreshMark] !== undefined) await finishRefresh(services, record);
+  // Nobody listens any more to what its source would say.
+  if (handOverOf(record.config) === 'expected') await writeHandOver(services, record, undefined);
   const restored = record.config[restoreMark];
   if (restored !== undefined) await finishRestore(services, record, restored);
   for (const snapshot of snapshots) await recoverSnapshot(services, record, snapshot);
@@ -80,6 +83,7 @@ async function afterEnd(services: InstanceServices, record: InstanceRecord): Pro
   const { devices } = await services.database.read(reader => expandInstance(reader, record));
   await stopDevices(services, record, devices, record.config);
   const sameBoot = record.config[bootMark] === bootId();
-  await writeStopped(services, record, sameBoot ? 'STOPPED' : 'RUNNING');
-  if (sameBoot && record.ephemeral) await deleteHeld(services, record);
+  const handOver = handOverOf(record.config);
+  await writeStopped(services, record, sameBoot ? 'STOPPED' : 'RUNNING', handOver);
+  if (sameBoot && record.ephemeral && !handOver) await deleteHeld(services, record);
 }

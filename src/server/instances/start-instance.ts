@@ -17,6 +17,7 @@ import { diskThrottles } from './disk-limits.ts';
 import type { Expanded } from '../profiles/expand-config.ts';
 import { idmapOf, idmapVolatile, keptIdmap } from './idmap.ts';
 import { noteStarted, startDevices } from './instance-devices.ts';
+import { type HandOver, handOverKey, handOverOf, writeHandOver } from './hand-over.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { snapshotAtStart } from './scheduled-snapshots.ts';
 import { parseCpuSet } from './limit-keys.ts';
@@ -103,6 +104,7 @@ export async function startHeld(
   await noteStarted(services, record, expanded.devices, record.config);
   await faultPoint('start.after-runtime');
   revert.commit();
+  if (handOverOf(record.config)) await writeHandOver(services, record, undefined);
 }
 
 /** Stores what one run needs; returns the record with it. */
@@ -137,6 +139,7 @@ export async function writeStopped(
   services: Pick<InstanceServices, 'database'>,
   record: InstanceRecord,
   power: 'STOPPED' | 'RUNNING',
+  handOver?: HandOver,
 ): Promise<void> {
   await services.database.write(async tx => {
     const { id, config } = await getInstance(tx, record.project, record.name);
@@ -144,6 +147,7 @@ export async function writeStopped(
     await patchInstanceConfig(tx, id, {
       ...Object.fromEntries(gone.map(key => [key, undefined])),
       'volatile.last_state.power': power,
+      [handOverKey]: handOver,
     });
   });
 }

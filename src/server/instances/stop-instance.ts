@@ -5,6 +5,7 @@ import { emitLifecycle } from '#server/events/event-bus.ts';
 import { containerId } from '../paths.ts';
 import { expandInstance } from './check-instance.ts';
 import { deleteHeld } from './delete-instance.ts';
+import type { HandOver } from './hand-over.ts';
 import { stopDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { unmountRoot } from './root-volume.ts';
@@ -99,7 +100,11 @@ export async function endContainer(
 }
 
 /** Gives back what a container that has ended used of the host. May be called twice. */
-export async function releaseHeld(services: InstanceServices, record: InstanceRecord): Promise<void> {
+export async function releaseHeld(
+  services: InstanceServices,
+  record: InstanceRecord,
+  handOver?: HandOver,
+): Promise<void> {
   const { now, devices } = await services.database.read(async reader => {
     const now = await getInstance(reader, record.project, record.name);
     return { now, devices: (await expandInstance(reader, now)).devices };
@@ -113,7 +118,7 @@ export async function releaseHeld(services: InstanceServices, record: InstanceRe
   }
   await faultPoint('stop.after-unmount');
   // A host that shuts down brings back at boot what ran.
-  await writeStopped(services, now, services.control.shuttingDown ? 'RUNNING' : 'STOPPED');
+  await writeStopped(services, now, services.control.shuttingDown ? 'RUNNING' : 'STOPPED', handOver);
 }
 
 interface StopLock extends Disposable {

@@ -8,6 +8,7 @@ import { assertAllowed } from '../instances/status.ts';
 import { containerId } from '../paths.ts';
 import { type Meeting, meet } from './channels.ts';
 import type { SnapshotEntry } from '#protocol/messages.ts';
+import { arrivalOf } from './hand-over.ts';
 import { rsyncSettings } from './pool-settings.ts';
 import { refreshInstance } from './refresh-instance.ts';
 import { snapshotOf } from './snapshot-entries.ts';
@@ -28,9 +29,10 @@ export async function beginReceive(
 ): Promise<BegunReceive> {
   const { source } = request;
   const alone = source.instance_only === true || source.container_only === true;
+  const takesOver = source.hand_over === true;
   if (source.refresh) {
     const found = await services.database.read(reader => findInstance(reader, project, request.name ?? ''));
-    if (found) return await beginRefresh(services, found, alone);
+    if (found) return await beginRefresh(services, found, { alone, takesOver });
   }
   if (source.live) throw new ApiError('unsupported', 'Cannot take over running processes: use "--stateless"');
   const begun = await beginInstance(services, project, request);
@@ -40,7 +42,7 @@ export async function beginReceive(
     run: (meeting, context) =>
       begun.finish({
         ...context,
-        receive: (record, complete) => receiveNew(services, record, { meeting, alone, complete }, context),
+        receive: (record, complete) => receiveNew(services, record, { meeting, alone, takesOver, complete }, context),
       }),
   };
 }
@@ -48,14 +50,15 @@ export async function beginReceive(
 interface NewArrival {
   readonly meeting: Meeting;
   readonly alone: boolean;
+  readonly takesOver: boolean;
   readonly complete: (snapshots: readonly ReturnType<typeof snapshotOf>[]) => Promise<void>;
 }
 
 async function receiveNew(
   services: InstanceServices,
   record: InstanceRecord,
-  { meeting, alone, complete }: NewArrival,
-  context: TransferContext,
+  { meeting, alone, takesOver, complete }: NewArrival,
+  context: TransferContext & ActionContext,
 ): Promise<void> {
   const pool = rootPool(services, record);
   const volume = rootVolume(record);
@@ -72,13 +75,18 @@ async function receiveNew(
       known: [],
       begin: async wanted => void (arrived = wanted),
       complete: () => complete(arrived.map(snapshotOf)),
+      arrival: takesOver ? arrivalOf(services, record, true, context) : undefined,
     },
     await meet(meeting, context.signal),
     context,
   );
 }
 
-async function beginRefresh(services: InstanceServices, record: InstanceRecord, alone: boolean): Promise<BegunReceive> {
+async function beginRefresh(
+  services: InstanceServices,
+  record: InstanceRecord,
+  way: { readonly alone: boolean; readonly takesOver: boolean },
+): Promise<BegunReceive> {
   const { project, name } = record;
   const check = ({ ready }: InstanceRecord): void => {
     const status = services.runtime.status(containerId(project, name));
@@ -93,7 +101,7 @@ async function beginRefresh(services: InstanceServices, record: InstanceRecord, 
     run: (meeting, context) =>
       refreshInstance(
         services,
-        { project, name, alone },
+        { project, name, ...way },
         async () => {
           const current = await services.database.read(reader => getInstance(reader, project, name));
           check(current);

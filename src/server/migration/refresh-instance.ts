@@ -12,6 +12,7 @@ import { type ActionContext, instancePath, type InstanceServices } from '../inst
 import { rootPool, rootVolume } from '../instances/root-volume.ts';
 import { holdInstance } from '../instances/status.ts';
 import { type Meeting, meet } from './channels.ts';
+import { arrivalOf } from './hand-over.ts';
 import { rsyncSettings } from './pool-settings.ts';
 import { RefreshSteps, type SnapshotRows } from './refresh-steps.ts';
 import { type Incoming, receive } from './sink.ts';
@@ -22,12 +23,14 @@ interface Refreshed {
   readonly project: string;
   readonly name: string;
   readonly alone: boolean;
+  /** it runs here afterwards, and no more at the source */
+  readonly takesOver: boolean;
 }
 
 /** Brings a stopped instance and its snapshots to what another server has. Until all of that has come it stays as it is. */
 export async function refreshInstance(
   services: InstanceServices,
-  { project, name, alone }: Refreshed,
+  { project, name, alone, takesOver }: Refreshed,
   read: () => Promise<InstanceRecord>,
   meeting: Meeting,
   context: TransferContext & ActionContext,
@@ -47,6 +50,7 @@ export async function refreshInstance(
     known: known.filter(({ ready }) => ready).map(one => ({ name: one.name, createdAt: secondsOf(one.createdAt) })),
     begin: (wanted, gone) => steps.begin(wanted, alone ? [] : gone),
     complete: () => steps.complete(),
+    arrival: takesOver ? arrivalOf(services, record, false, context) : undefined,
   };
   await receive(incoming, await meet(meeting, context.signal), context);
   emitLifecycle(services.events, 'instance-updated', instancePath(name), {

@@ -3,15 +3,16 @@ import { poolHasStreams } from '#storage/pool-streams.ts';
 import { getInstance, type InstanceRecord } from '#server/database/instances.ts';
 import { getSnapshot, listSnapshotRows, type SnapshotRecord } from '#server/database/snapshots.ts';
 import { expandInstance } from '../instances/check-instance.ts';
-import type { InstanceServices } from '../instances/instance-services.ts';
+import type { ActionContext, InstanceServices } from '../instances/instance-services.ts';
 import { rootPool, rootVolume } from '../instances/root-volume.ts';
 import { assertAllowed, holdInstance } from '../instances/status.ts';
 import { containerId } from '../paths.ts';
 import { type Meeting, meet } from './channels.ts';
+import { assertMayLeave, handOver } from './hand-over.ts';
 import { describeInstance } from './index-header.ts';
 import { rsyncSettings } from './pool-settings.ts';
 import { entryOf } from './snapshot-entries.ts';
-import { type Outgoing, send, type TransferContext } from './source.ts';
+import { close, type Outgoing, send, type TransferContext } from './source.ts';
 
 export interface SendRequest {
   readonly project: string;
@@ -22,11 +23,13 @@ export interface SendRequest {
   /** with the state of its processes */
   readonly live: boolean;
   readonly allowInconsistent: boolean;
+  /** the target shall run it afterwards, and it shall be gone here; milliseconds that it may take to shut down */
+  readonly handOver?: { readonly stopTimeoutMs: number } | undefined;
 }
 
 export interface PlannedSend {
   readonly record: InstanceRecord;
-  run(meeting: Meeting, context: TransferContext): Promise<void>;
+  run(meeting: Meeting, context: TransferContext & ActionContext): Promise<void>;
 }
 
 /** Checks that an instance or snapshot can be sent; throws "not-found" and "failed-precondition". */
@@ -35,6 +38,7 @@ export async function planSend(services: InstanceServices, request: SendRequest)
   const id = containerId(project, name);
   const { record, snapshot } = await services.database.read(async reader => {
     const record = await getInstance(reader, project, name);
+    if (request.handOver) await assertMayLeave(reader, record);
     const snapshot =
       request.snapshot === undefined ? undefined : await getSnapshot(reader, record.id, request.snapshot);
     return { record, snapshot };
@@ -50,6 +54,16 @@ export async function planSend(services: InstanceServices, request: SendRequest)
     record,
     run: async (meeting, context) => {
       const channels = await meet(meeting, context.signal);
+      if (request.handOver) {
+        const bring = async (release: () => Promise<void>): Promise<void> =>
+          await send(
+            { ...(await outgoing(services, record, undefined, { ...request, running: false })), release },
+            channels,
+            context,
+          );
+        await handOver(services, { project, name, ...request.handOver }, bring, context).finally(() => close(channels));
+        return;
+      }
       const running = !snapshot && services.runtime.status(id) !== 'stopped';
       const pool = rootPool(services, record);
       // A pool without snapshots that cost nothing is read while it is sent: nobody may start it meanwhile.

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from '#api/error.ts';
 import { kernel } from '#native/kernel.ts';
+import { faultPoint } from '#base/fault-point.ts';
 import { snapshotNameProblem } from '#base/names.ts';
 import type { Volume } from '#storage/driver.ts';
 import { openReceiver, placeReceived, poolHasStreams } from '#storage/pool-streams.ts';
@@ -30,6 +31,17 @@ export interface Incoming {
   begin(wanted: readonly SnapshotEntry[], gone: readonly string[]): Promise<void>;
   /** Called when everything is in place: the last moment that can fail. */
   complete(): Promise<void>;
+  readonly arrival?: Arrival | undefined;
+}
+
+/** What is received from a server that lets it go when everything has come: then it has to run here. */
+export interface Arrival {
+  /** Called before the source is told that everything has come. */
+  expect(): Promise<void>;
+  /** Called when the source has let it go. */
+  start(): Promise<void>;
+  /** Called when the source has not, or when it does not start: it must not start later. */
+  fail(): Promise<void>;
 }
 
 const maxSnapshots = 10_000;
@@ -44,8 +56,9 @@ export async function receive(incoming: Incoming, channels: Channels, context: T
   signal.addEventListener('abort', hangUp, { once: true });
   try {
     signal.throwIfAborted();
-    await transfer(incoming, control, fs, { ...context, signal }, stop);
+    const word = await transfer(incoming, control, fs, { ...context, signal }, stop);
     await incoming.complete();
+    if (incoming.arrival) await takeOver(incoming.arrival, control, word.next);
     await control.tell(undefined);
   } catch (error) {
     // The files may stop coming before the source has said why.
@@ -60,13 +73,28 @@ export async function receive(incoming: Incoming, channels: Channels, context: T
   }
 }
 
+/** Tells the source that everything has come, and starts it when the source has let it go. */
+async function takeOver(arrival: Arrival, control: ControlChannel, released: Promise<void>): Promise<void> {
+  try {
+    await arrival.expect();
+    await faultPoint('take-over.after-files');
+    await control.tell(undefined);
+    await released;
+    await arrival.start();
+  } catch (error) {
+    await arrival.fail();
+    throw error;
+  }
+}
+
+/** Resolves with what the source says next. */
 async function transfer(
   incoming: Incoming,
   control: ControlChannel,
   fs: FrameChannel,
   context: TransferContext,
   stop: AbortController,
-): Promise<void> {
+): Promise<{ readonly next: Promise<void> }> {
   const { pool, refresh } = incoming;
   const offer = await control.header();
   const offered = incoming.alone ? [] : checkSnapshots(offer);
@@ -84,8 +112,9 @@ async function transfer(
     refresh,
     indexVersion,
   });
-  // From here on the source only speaks on this channel to say that it failed.
-  control.verdict().catch((error: unknown) => stop.abort(error));
+  // From here on the source only speaks on this channel to say that it failed, or that it lets the instance go.
+  const next = control.verdict();
+  next.catch((error: unknown) => stop.abort(error));
   if (indexVersion >= 1) {
     await fs.json();
     await fs.sendJson({ StatusCode: 200, Error: '', Refresh: refresh });
@@ -97,6 +126,7 @@ async function transfer(
   if (agreement.type === 'btrfs') await receiveNative(incoming, fs, names, watch);
   else await receiveFiles(incoming, { fs, agreement, names, twice, offer }, watch);
   context.update({ fs_bytes: progress.bytes });
+  return { next };
 }
 
 async function receiveNative(

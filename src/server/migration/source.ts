@@ -27,6 +27,8 @@ export interface Outgoing {
   /** pool keys rsync.bwlimit and rsync.compression */
   readonly bandwidth: string | undefined;
   readonly compress: boolean;
+  /** Called when the target has everything and is to start it: from then on it is the target's. */
+  readonly release?: (() => Promise<void>) | undefined;
   /** description of instance, volume and these snapshots, as backups hold it */
   describe(snapshots: readonly string[]): unknown;
 }
@@ -101,6 +103,10 @@ async function transfer(
   }
   context.update({ fs_bytes: progress.bytes });
   // The target may take its time to put everything in place; a verdict that it failed comes this way too.
+  await control.verdict();
+  if (!outgoing.release) return;
+  await outgoing.release();
+  await control.tell(undefined);
   await control.verdict();
 }
 

@@ -24,7 +24,7 @@ export const commands: readonly CommandSpec[] = [
     usage: '[<remote>:]<instance> <remote>:[<instance>]',
     summary: 'Move an instance to another server with a short stop',
     details:
-      'One that runs goes over in rounds while it runs, each with what came since the last, until the rest takes less than --max-downtime; then it is stopped, the rest follows and it starts there. The source is deleted when the target has everything and runs. Whatever fails before that leaves the source running.',
+      'One that runs goes over in rounds while it runs, each with what came since the last, until the rest takes less than --max-downtime; then it is stopped, the rest follows and it starts there. The source is deleted when the target has everything and runs. Whatever fails before that leaves the source running. Two servers of ours do the last step by themselves: it goes well even if this command is killed.',
     examples: [
       ['migrate web office:', 'Move a running container.'],
       ['migrate web office: --plan', 'What would be moved, how, and what stands in the way.'],

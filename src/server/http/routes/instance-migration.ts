@@ -48,11 +48,16 @@ export async function sendInstance(services: Services, request: ApiRequest): Pro
     alone: body.instance_only === true || body.container_only === true,
     live: body.live === true,
     allowInconsistent: body.allow_inconsistent === true,
+    handOver: body.hand_over && { stopTimeoutMs: (body.hand_over.timeout ?? 30) * 1000 },
   });
   const operation = meetingOperation(instanceOperation(request, 'Migrating instance', [name]), meeting);
   return accepted(
     services.operations.run(operation, context =>
-      planned.run(meeting, { signal: context.signal, update: metadata => context.update(metadata) }),
+      planned.run(meeting, {
+        signal: context.signal,
+        update: metadata => context.update(metadata),
+        requestor: request.caller.requestor,
+      }),
     ),
   );
 }

@@ -66,6 +66,7 @@ export const instancesPost: JsonSchema = {
         container_only: flag,
         refresh: flag,
         allow_inconsistent: flag,
+        hand_over: flag,
       },
     },
   },
@@ -82,6 +83,7 @@ export const instancePost: JsonSchema = {
     instance_only: flag,
     container_only: flag,
     allow_inconsistent: flag,
+    hand_over: { type: 'object', properties: { timeout: { type: 'integer', minimum: 0 } } },
     target: { type: 'object', properties: { certificate: text, operation: text, secrets: map } },
   },
 };
