@@ -21,6 +21,7 @@ import { stopNetworks } from './networks/stop-networks.ts';
 import { tendNetworks } from './networks/tend-networks.ts';
 import { MountedPools } from './pools/mounted-pools.ts';
 import { recoverPools } from './pools/recover-pools.ts';
+import { placeServerFolders } from './volumes/server-folders.ts';
 import { recoverVolumes } from './volumes/recover-volumes.ts';
 import {
   deleteExpiredSnapshots as deleteExpiredVolumeSnapshots,
@@ -47,6 +48,7 @@ export const equipment: Equipment = {
     { what: 'removing half-made storage pools', run: recoverPools },
     { what: 'mounting the storage pools', run: ({ pools }) => pools.start() },
     { what: 'putting storage volumes right', run: recoverVolumes },
+    { what: 'finding files of the server in storage volumes', run: placeServerFolders },
     { what: 'removing half-made images', run: recoverImages },
     { what: 'removing half-made backups', run: recoverBackups },
     { what: 'starting the networks', run: startNetworks },
@@ -62,6 +64,8 @@ export const equipment: Equipment = {
     { what: 'starting instances', run: services => autostartInstances(services) },
   ],
   minuteSteps: [
+    // a pool may have been missing
+    { what: 'finding files of the server in storage volumes', run: placeServerFolders },
     { what: 'putting back filters of NICs', run: healFilters },
     { what: 'looking after networks', run: services => tendNetworks(services) },
     {

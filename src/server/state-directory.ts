@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, readdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ApiError } from '#api/error.ts';
 import { SqliteConnection } from './database/sqlite-connection.ts';
@@ -40,7 +40,15 @@ const folders: readonly (readonly [name: string, mode: number])[] = [
 
 /** Makes the folders of the state directory as far as they are missing. */
 export async function makeFolders({ root }: StatePaths): Promise<void> {
-  for (const [name, mode] of folders) await mkdir(path.join(root, name), { recursive: true, mode });
+  for (const [name, mode] of folders) {
+    // one that lies in a volume is linked, and there when its pool is
+    if (await isLink(path.join(root, name.split('/')[0] ?? ''))) continue;
+    await mkdir(path.join(root, name), { recursive: true, mode });
+  }
+}
+
+async function isLink(file: string): Promise<boolean> {
+  return (await lstat(file).catch(() => undefined))?.isSymbolicLink() ?? false;
 }
 
 /** SQLite's lock on a file of its own: the kernel lets go of it when the process dies. */

@@ -8,7 +8,16 @@ const dayMs = 24 * 3600 * 1000;
  * absolute paths of the daemon's own folders; links in the tree are copied, never followed.
  */
 export async function copyTree(source: string, target: string, signal?: AbortSignal): Promise<void> {
-  const args = ['-a', '--reflink=auto', '--sparse=auto', '-T', '--', source, target];
+  await copy(source, target, [], signal);
+}
+
+/** The same for what is in the source and not in the target. */
+export async function copyMissing(source: string, target: string): Promise<void> {
+  await copy(source, target, ['--no-clobber']);
+}
+
+async function copy(source: string, target: string, more: readonly string[], signal?: AbortSignal): Promise<void> {
+  const args = [...more, '-a', '--reflink=auto', '--sparse=auto', '-T', '--', source, target];
   try {
     await runCommand('cp', args, { timeoutMs: dayMs, ...(signal && { signal }) });
   } catch (error) {

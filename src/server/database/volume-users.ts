@@ -1,8 +1,8 @@
 import type { Reader, Transaction } from './database.ts';
 
-/** An instance or profile with a disk device that names a custom volume. */
+/** An instance or profile with a disk device that names a custom volume, or the server by its config. */
 export interface VolumeUser {
-  readonly kind: 'instances' | 'profiles';
+  readonly kind: 'instances' | 'profiles' | 'server';
   readonly project: string;
   readonly name: string;
   readonly pool: string;
@@ -29,7 +29,13 @@ SELECT DISTINCT '${kind}' AS kind, p.name AS project, o.name AS name, pool.value
   JOIN ${kind}_devices_config pool ON pool.${owner}_device_id = d.id AND pool.key = 'pool'
   JOIN ${kind}_devices_config src ON src.${owner}_device_id = d.id AND src.key = 'source'`;
 
-const users = `${disksOf('instances', 'instance')} UNION ${disksOf('profiles', 'profile')} ORDER BY kind, project, name`;
+/** Server config that names a volume of project "default" as POOL/VOLUME. */
+const serverUses = `
+SELECT 'server', 'default', key, substr(value, 1, instr(value, '/') - 1), substr(value, instr(value, '/') + 1), 'default'
+  FROM config WHERE key IN ('storage.backups_volume', 'storage.images_volume')`;
+
+const users = `${disksOf('instances', 'instance')} UNION ${disksOf('profiles', 'profile')} UNION ${serverUses}
+  ORDER BY kind, project, name`;
 
 /** Everything whose own devices name a custom volume. */
 export async function listVolumeUsers(reader: Reader): Promise<readonly VolumeUser[]> {

@@ -141,6 +141,7 @@ export const apiExtensions: readonly string[] = [
   'profile_usedby',
   // storage and networks
   'storage',
+  'daemon_storage',
   'storage_btrfs_mount_options',
   'storage_volatile_initial_source',
   'storage_api_local_volume_handling',

@@ -114,6 +114,16 @@ export const serverKeys = defineKeys({
     values: ['asked', 'always', 'never'],
     default: 'asked',
   },
+  'storage.backups_volume': {
+    type: 'string',
+    summary: 'Custom volume that holds backups, as POOL/VOLUME; the state directory unless set',
+    check: volumeProblem,
+  },
+  'storage.images_volume': {
+    type: 'string',
+    summary: 'Custom volume that holds the files of images, as POOL/VOLUME; the state directory unless set',
+    check: volumeProblem,
+  },
   'user.*': { type: 'text', summary: 'Free for users' },
 });
 
@@ -122,6 +132,10 @@ export const localKeys: readonly string[] = ['core.https_address', 'core.metrics
 
 /** Keys whose values are kept as a hash and never shown. */
 export const secretKeys: readonly string[] = ['core.trust_password'];
+
+function volumeProblem(value: string): string | undefined {
+  return /^[^/]+\/[^/]+$/.test(value) ? undefined : 'must be <pool>/<volume>';
+}
 
 function addressProblem(value: string): string | undefined {
   return parseAddress(value) ? undefined : 'must be an address such as 192.0.2.1:8443, [::]:8443 or :8443';

@@ -2,10 +2,10 @@ import { rm } from 'node:fs/promises';
 import { ApiError } from '#api/error.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { deleteVolumeRow, getVolume, updateVolume, type VolumeRecord } from '../database/storage-volumes.ts';
-import { isUserOf, listVolumeUsers } from '../database/volume-users.ts';
+import { isUserOf, listVolumeUsers, type VolumeUser } from '../database/volume-users.ts';
 import { type ActionContext, type CustomAt, holdVolume, onDisk, tell, type VolumeServices } from './volume.ts';
 
-/** Deletes a volume with its snapshots, unless an instance or profile names it. */
+/** Deletes a volume with its snapshots, unless an instance, a profile or the server's config names it. */
 export async function deleteVolume(services: VolumeServices, at: CustomAt, context: ActionContext = {}): Promise<void> {
   using _lock = await holdVolume(services, at, 'delete', context.signal);
   const record = await services.database.write(async tx => {
@@ -29,8 +29,10 @@ export async function finishDelete(services: VolumeServices, record: VolumeRecor
   await services.database.write(tx => deleteVolumeRow(tx, record.id));
 }
 
-function inUse(name: string, users: readonly { readonly kind: string; readonly name: string }[]): ApiError {
-  const shown = users.slice(0, 3).map(user => `${user.kind === 'instances' ? 'instance' : 'profile'} "${user.name}"`);
+const userWords = { instances: 'instance', profiles: 'profile', server: 'server config' } as const;
+
+function inUse(name: string, users: readonly Pick<VolumeUser, 'kind' | 'name'>[]): ApiError {
+  const shown = users.slice(0, 3).map(({ kind, name }) => `${userWords[kind]} "${name}"`);
   const more = users.length > 3 ? ` and ${String(users.length - 3)} more` : '';
   return new ApiError(
     'failed-precondition',

@@ -206,6 +206,7 @@ function userConfig(config: ConfigMap): ConfigMap {
 }
 
 function urlOf({ kind, name, project }: VolumeUser): string {
+  if (kind === 'server') return '/1.0';
   return `/1.0/${kind}/${encodeURIComponent(name)}${queryOf(project)}`;
 }
 

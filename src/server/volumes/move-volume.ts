@@ -17,6 +17,7 @@ import { checkProject } from '../projects/check-project.ts';
 import {
   type ActionContext,
   assertNotRunning,
+  assertNotServers,
   checkVolumeName,
   type CustomAt,
   holdVolumes,
@@ -43,6 +44,7 @@ export async function renameVolume(
   using _locks = await holdVolumes(services, [at, target], 'rename', context.signal);
   const record = await services.database.write(async tx => {
     const record = await readyVolume(tx, at);
+    await assertNotServers(tx, at, 'cannot be renamed');
     await assertNotRunning(services, tx, at, 'rename');
     if (newName === at.name || (await findVolume(tx, { ...target, type: 'custom' })))
       throw alreadyExists('Storage volume', newName);
@@ -96,6 +98,7 @@ export async function moveVolume(
   await using revert = new Revert(services.log);
   const { record, snapshots, id } = await services.database.write(async tx => {
     const record = await readyVolume(tx, at);
+    await assertNotServers(tx, at, 'cannot be moved');
     await assertNotRunning(services, tx, at, 'move');
     await getPool(tx, target.pool);
     const snapshots = (await listVolumeSnapshots(tx, record.id)).filter(({ ready }) => ready);

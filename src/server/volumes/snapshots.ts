@@ -18,6 +18,7 @@ import {
 import { checkSnapshotAllowed } from '../projects/check-project.ts';
 import {
   type ActionContext,
+  assertNotServers,
   checkDescription,
   checkSnapshotName,
   type CustomAt,
@@ -60,6 +61,7 @@ export async function createSnapshotHeld(
   await using revert = new Revert(services.log);
   const { id, name } = await services.database.write(async tx => {
     const record = await readyVolume(tx, at);
+    await assertNotServers(tx, at, 'cannot have snapshots');
     await checkSnapshotAllowed(tx, at.project);
     const name = request.name || (await nextName(tx, record, now));
     checkSnapshotName(name);

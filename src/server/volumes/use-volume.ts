@@ -5,7 +5,7 @@ import type { Reader } from '../database/database.ts';
 import { getVolume, patchVolumeConfig, type VolumeRecord } from '../database/storage-volumes.ts';
 import { instancesUsingVolume, volumeProject } from '../database/volume-users.ts';
 import type { Services } from '../services.ts';
-import { onDisk } from './volume.ts';
+import { assertNotServers, type CustomAt, onDisk } from './volume.ts';
 import { isShifted, isUnmapped } from './volume-config.ts';
 
 type Uses = Pick<Services, 'database' | 'pools'>;
@@ -36,19 +36,38 @@ export async function takeVolume(
     const project = await volumeProject(tx, use.project);
     const record = await getVolume(tx, { pool: use.pool, project, type: 'custom', name: use.volume });
     if (!record.ready) throw new ApiError('busy', `Storage volume "${record.name}" is being made or deleted`);
+    await assertNotServers(tx, record, 'cannot be used by instances');
     if (isUnmapped(record.config)) return { record, ids: undefined };
     const ids = await idmapText(tx, use);
     if (!isShifted(record.config) || !pool.supportsIdmap) await assertSameIds(tx, record, use, ids);
     await patchVolumeConfig(tx, record.id, { 'volatile.idmap.last': '[]', 'volatile.idmap.next': ids });
     return { record, ids };
   });
-  const held = holdersOf(pool);
-  const folder = await pool.mountVolume(onDisk(record));
-  if (held.has(keyOf(use))) await pool.unmountVolume(onDisk(record));
-  held.add(keyOf(use));
+  const folder = await mountOnce(pool, record, keyOf(use));
   if (ids === undefined) return { folder, idmapped: false };
   const hostIds = await alignIds(pool, onDisk(record), '.', largestRange(ids));
   return { folder, idmapped: !hostIds };
+}
+
+/** Mounts a volume for as long as the server keeps files of its own in it; may be called twice. */
+export async function holdForServer({ pools }: Pick<Uses, 'pools'>, at: CustomAt, purpose: string): Promise<string> {
+  const pool = pools.get(at.pool);
+  return await mountOnce(pool, at, `server ${purpose}`);
+}
+
+/** Succeeds when it is not held. */
+export async function releaseForServer({ pools }: Pick<Uses, 'pools'>, at: CustomAt, purpose: string): Promise<void> {
+  const pool = pools.get(at.pool);
+  if (holdersOf(pool).delete(`server ${purpose}`)) await pool.unmountVolume(onDisk(at));
+}
+
+/** Mounts a volume unless the holder has it mounted. */
+async function mountOnce(pool: Pool, at: CustomAt, holder: string): Promise<string> {
+  const held = holdersOf(pool);
+  const folder = await pool.mountVolume(onDisk(at));
+  if (held.has(holder)) await pool.unmountVolume(onDisk(at));
+  held.add(holder);
+  return folder;
 }
 
 /** Succeeds when the device does not hold the volume. */

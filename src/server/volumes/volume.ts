@@ -5,7 +5,7 @@ import type { HeldLock } from '#base/keyed-lock.ts';
 import type { Volume } from '#storage/driver.ts';
 import type { Reader } from '../database/database.ts';
 import { findVolume, type VolumeAt, type VolumeRecord } from '../database/storage-volumes.ts';
-import { instancesUsingVolume } from '../database/volume-users.ts';
+import { instancesUsingVolume, isUserOf, listVolumeUsers } from '../database/volume-users.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import { containerId, customVolumeName } from '../paths.ts';
 import type { Services } from '../services.ts';
@@ -113,6 +113,16 @@ export async function assertNotRunning(
       'failed-precondition',
       `Cannot ${action} storage volume "${at.name}" while it is used by running instances: stop "${running.name}" first`,
     );
+}
+
+/** Throws "failed-precondition" for a volume that holds files of the server itself. */
+export async function assertNotServers(reader: Reader, at: CustomAt, reason: string): Promise<void> {
+  const use = (await listVolumeUsers(reader)).find(user => user.kind === 'server' && isUserOf(user, at));
+  if (!use) return;
+  throw new ApiError(
+    'failed-precondition',
+    `Storage volume "${at.name}" is used by the server itself and ${reason}: unset "${use.name}" first`,
+  );
 }
 
 /** URL path of a volume of any type. */

@@ -1,6 +1,7 @@
 import type { ConfigMap } from '#api/common.ts';
 import type { Server } from '#api/server.ts';
-import { updateSettings } from '../../settings/update-settings.ts';
+import { followAddresses, updateSettings } from '../../settings/update-settings.ts';
+import { followFolders } from '../../volumes/server-folders.ts';
 import type { Services } from '../../services.ts';
 import { apiExtensions } from '../api-extensions.ts';
 import { assertEtag } from '../../etag.ts';
@@ -56,6 +57,7 @@ async function changeServer(
     { ...services, settings: services.administration.settings },
     {
       requestor: caller.requestor,
+      followers: [followAddresses(services.control), followFolders(services)],
       change: visible => {
         assertEtag(headers['if-match'], visible);
         return merge(visible, config);
