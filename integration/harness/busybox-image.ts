@@ -38,10 +38,8 @@ templates:
     template: hostname.tpl
 `;
 
-/** Makes a unified image of a few hundred kilobytes around Debian's static busybox; the caller removes it. */
-export function makeBusyboxImage(): { readonly file: string; remove(): void } {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'lxd-like-image-'));
-  const rootfs = path.join(folder, 'tree', 'rootfs');
+/** Fills a folder with a system around Debian's static busybox. */
+export function makeBusyboxRoot(rootfs: string): void {
   for (const name of ['bin', 'sbin', 'etc', 'root', 'proc', 'sys', 'dev', 'run', 'tmp', 'var', 'home', 'mnt']) {
     mkdirSync(path.join(rootfs, name), { recursive: true });
   }
@@ -51,22 +49,33 @@ export function makeBusyboxImage(): { readonly file: string; remove(): void } {
   for (const applet of applets) {
     if (applet !== 'busybox') symlinkSync('busybox', path.join(rootfs, 'bin', applet));
   }
-  const files: readonly (readonly [string, string, number])[] = [
-    ['rootfs/sbin/init', init, 0o755],
-    ['rootfs/etc/udhcpc', dhcpScript, 0o755],
-    ['rootfs/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home:/bin/sh\n', 0o644],
-    ['rootfs/etc/group', 'root:x:0:\nuser:x:1000:\n', 0o644],
-    ['rootfs/etc/hostname', 'image\n', 0o644],
+  writeFiles(rootfs, [
+    ['sbin/init', init, 0o755],
+    ['etc/udhcpc', dhcpScript, 0o755],
+    ['etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home:/bin/sh\n', 0o644],
+    ['etc/group', 'root:x:0:\nuser:x:1000:\n', 0o644],
+    ['etc/hostname', 'image\n', 0o644],
+  ]);
+}
+
+/** Makes a unified image of a few hundred kilobytes around that system; the caller removes it. */
+export function makeBusyboxImage(): { readonly file: string; remove(): void } {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'lxd-like-image-'));
+  const tree = path.join(folder, 'tree');
+  makeBusyboxRoot(path.join(tree, 'rootfs'));
+  writeFiles(tree, [
     ['metadata.yaml', metadata, 0o644],
     ['templates/hostname.tpl', '{{ container.name }}\n', 0o644],
-  ];
+  ]);
+  const file = path.join(folder, 'busybox.tar.gz');
+  execFileSync('tar', ['-C', tree, '--owner=0', '--group=0', '--numeric-owner', '-czf', file, '.']);
+  return { file, remove: () => rmSync(folder, { recursive: true }) };
+}
+
+function writeFiles(folder: string, files: readonly (readonly [name: string, text: string, mode: number])[]): void {
   for (const [name, text, mode] of files) {
-    const file = path.join(folder, 'tree', name);
+    const file = path.join(folder, name);
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(file, text, { mode });
   }
-  const file = path.join(folder, 'busybox.tar.gz');
-  const tarball = ['-C', path.join(folder, 'tree'), '--owner=0', '--group=0', '--numeric-owner', '-czf', file, '.'];
-  execFileSync('tar', tarball);
-  return { file, remove: () => rmSync(folder, { recursive: true }) };
 }

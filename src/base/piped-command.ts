@@ -12,6 +12,8 @@ export interface PipedCommand {
 }
 
 export interface PipedOptions {
+  /** beside PATH and LANG */
+  readonly env?: Readonly<Record<string, string>>;
   /** talk over descriptor 3 instead of standard input and output */
   readonly channel?: boolean;
   /** exit statuses that are no failure, beside 0 */
@@ -23,7 +25,7 @@ export interface PipedOptions {
 /** Starts a host program for a stream in both directions; like runCommand without a shell and with a bare environment. */
 export function startPiped(program: string, args: readonly string[], options: PipedOptions = {}): PipedCommand {
   const child = spawn(program, args, {
-    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' },
+    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8', ...options.env },
     stdio: options.channel ? ['ignore', 'ignore', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe'],
   });
   const errors = keepErrors(child, options.maxErrors ?? 64 * 1024);

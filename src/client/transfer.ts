@@ -56,14 +56,14 @@ export async function transferInstance(given: InstanceTransfer, onUpdate?: OnUpd
     {
       ...given,
       send: peer =>
-        start(source, given.path, {
+        startOperation(source, given.path, {
           ...flags,
           migration: true,
           ...(given.handOver && { hand_over: given.handOver }),
           ...(peer && { target: peer }),
         }),
       receive: from =>
-        start(target, '/1.0/instances', {
+        startOperation(target, '/1.0/instances', {
           ...request,
           source: { ...flags, ...from, refresh: given.refresh, ...(given.handOver && { hand_over: true }) },
         }),
@@ -94,14 +94,20 @@ export async function transferVolume(given: VolumeTransfer, onUpdate?: OnUpdate)
     {
       ...given,
       send: peer =>
-        start(source, given.path, { ...flags, name: request.name, migration: true, ...(peer && { target: peer }) }),
-      receive: from => start(target, given.into, { ...request, source: { ...flags, ...from, refresh: given.refresh } }),
+        startOperation(source, given.path, {
+          ...flags,
+          name: request.name,
+          migration: true,
+          ...(peer && { target: peer }),
+        }),
+      receive: from =>
+        startOperation(target, given.into, { ...request, source: { ...flags, ...from, refresh: given.refresh } }),
     },
     onUpdate,
   );
 }
 
-async function start(client: Client, path: string, body: unknown): Promise<OperationHandle> {
+export async function startOperation(client: Client, path: string, body: unknown): Promise<OperationHandle> {
   const { operation } = await client.transport.call('POST', path, { body });
   if (!operation) throw new ApiError('internal', 'The server answered without an operation');
   return new OperationHandle(client.transport, operation);
@@ -200,7 +206,7 @@ async function bothEnd(
   return received;
 }
 
-function secretsOf({ operation }: OperationHandle): Record<string, string> {
+export function secretsOf({ operation }: OperationHandle): Record<string, string> {
   const secrets = Object.entries(operation.metadata ?? {}).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string' && /^[0-9a-f]{64}$/.test(entry[1]),
   );

@@ -28,6 +28,7 @@ export const families: Readonly<Record<string, Family>> = {
   file: { summary: 'Manage files in instances', load: () => import('./commands/file.ts') },
   image: { summary: 'Manage images', load: () => import('./commands/image.ts') },
   import: { summary: 'Import instance backups', load: () => import('./commands/export.ts') },
+  'import-lxc': { summary: 'Make instances of containers of LXC', load: () => import('./commands/import-lxc.ts') },
   info: { summary: 'Show instance or server information', load: () => import('./commands/info.ts') },
   init: {
     summary: 'Create an instance, or set up the server when no image is named',

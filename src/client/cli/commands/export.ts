@@ -1,5 +1,6 @@
 import { command, type CommandSpec, flag, text } from '../command.ts';
 import { exportBackup, importBackup } from './backup-files.ts';
+import { remoteFirst } from './remote-first.ts';
 
 export const commands: readonly CommandSpec[] = [
   command({
@@ -42,7 +43,8 @@ export const commands: readonly CommandSpec[] = [
     ],
     options: { storage: text('-s,--storage', 'Storage pool name') },
     run: async (session, args, options) => {
-      const { remote, file, name } = sortArguments(args);
+      const { remote, rest } = remoteFirst(args);
+      const [file = '', name = ''] = rest;
       const client = await session.client(remote);
       const headers = {
         ...(name === '' ? {} : { 'x-lxd-name': name }),
@@ -52,14 +54,3 @@ export const commands: readonly CommandSpec[] = [
     },
   }),
 ];
-
-function sortArguments(args: readonly string[]): {
-  readonly remote: string | undefined;
-  readonly file: string;
-  readonly name: string;
-} {
-  const [first = '', ...rest] = args;
-  const isRemote = /^[A-Za-z0-9][A-Za-z0-9_.-]*:$/.test(first);
-  const [file = '', name = ''] = isRemote ? rest : args;
-  return { remote: isRemote ? first.slice(0, -1) : undefined, file, name };
-}
