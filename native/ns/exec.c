@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "interceptor.h"
 #include "label.h"
 #include "system.h"
 
@@ -18,7 +19,12 @@ struct entry {
     int cgroups[MAX_CGROUPS];
     struct sock_filter filter[BPF_MAXINSNS];
     struct sock_fprog program;
+    /// connected to the process that decides about intercepted calls; -1 = none
+    int interceptor;
 };
+
+/// Descriptors that the command's process has until it is executed.
+enum { REPORT = 3, INTERCEPTOR = 4 };
 
 static struct entry entry;
 
@@ -32,6 +38,7 @@ int parse_exec(const struct request *request, struct exec_request *exec) {
     exec->cgroup_count = read_u32(&reader);
     uint32_t arguments = read_u32(&reader), environment = read_u32(&reader);
     exec->seccomp_filter = read_string(&reader);
+    exec->interceptor = read_string(&reader);
     exec->cwd = read_string(&reader);
     exec->cgroups = read_strings(&reader, exec->cgroup_count);
     exec->arguments = read_strings(&reader, arguments);
@@ -72,15 +79,27 @@ static void reset_signals(void) {
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/// Leaves 0, 1 and 2 as the command's and 3, which closes on exec, as the report; everything else is closed.
+/// Leaves 0, 1 and 2 as the command's, REPORT and INTERCEPTOR, which close on exec; everything else is closed.
 static int keep_stdio(const struct exec_request *exec, int report) {
     int high = fcntl(report, F_DUPFD_CLOEXEC, 16);
+    int interceptor = entry.interceptor < 0 ? -1 : fcntl(entry.interceptor, F_DUPFD_CLOEXEC, 16);
     int moved[3];
     for (int i = 0; i < 3; i++) moved[i] = fcntl(exec->stdio[i], F_DUPFD_CLOEXEC, 16);
     for (int i = 0; i < 3; i++)
         if (moved[i] < 0 || dup2(moved[i], i) < 0) return -1;
-    if (high < 0 || dup3(high, 3, O_CLOEXEC) < 0) return -1;
-    return sys_close_range(4, ~0U);
+    if (high < 0 || dup3(high, REPORT, O_CLOEXEC) < 0) return -1;
+    if (entry.interceptor >= 0 && dup3(interceptor, INTERCEPTOR, O_CLOEXEC) < 0) return -1;
+    return sys_close_range(entry.interceptor < 0 ? INTERCEPTOR : INTERCEPTOR + 1, ~0U);
+}
+
+/// Loads the filter. Who decides about what it passes on gets its listener; without one the kernel answers ENOSYS.
+static int load_filter(void) {
+    bool intercepts = entry.interceptor >= 0;
+    unsigned flags = intercepts ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+    int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &entry.program);
+    if (listener < 0 || !intercepts) return listener;
+    hand_over_listener(INTERCEPTOR, listener);
+    return close(listener);
 }
 
 static int become_user(uid_t uid, gid_t gid) {
@@ -96,12 +115,12 @@ static void __attribute__((noreturn)) run_command(const struct exec_request *exe
     if (apply_label_at_exec() < 0) fail(&report, "take over the AppArmor profile");
     if (setsid() < 0) fail(&report, "start a session");
     if (keep_stdio(exec, report.pipe) < 0) fail(&report, "pass standard input and output");
-    report.pipe = 3;
+    report.pipe = REPORT;
     if (exec->terminal && ioctl(0, TIOCSCTTY, 0) < 0) fail(&report, "take the terminal");
     reset_signals();
     umask(022);
     // Before the uid changes: without no_new_privs it takes CAP_SYS_ADMIN in the container (seccomp(2)).
-    if (entry.program.len && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &entry.program) < 0)
+    if (entry.program.len && load_filter() < 0)
         fail(&report, "load the seccomp filter");
     if (become_user(exec->uid, exec->gid) < 0) fail(&report, "become the user");
     if (chdir(exec->cwd) < 0) fail(&report, "change directory");
@@ -123,6 +142,7 @@ void enter_and_exec(const struct exec_request *exec, const struct report *report
         if (entry.cgroups[i] < 0) fail(report, "open the cgroups");
     }
     if (*exec->seccomp_filter && read_filter(exec->seccomp_filter) < 0) fail(report, "read the seccomp filter");
+    entry.interceptor = *exec->interceptor ? connect_interceptor(exec->interceptor) : -1;
     if (read_label(&exec->target) < 0) fail(report, "read the AppArmor profile");
     if (adopt_limits(&exec->target) < 0) fail(report, "take over resource limits");
     int all = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;

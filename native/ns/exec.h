@@ -17,14 +17,16 @@ struct exec_request {
     const char **cgroups;
     /// file with the BPF program (struct sock_filter array), or ""
     const char *seccomp_filter;
+    /// socket of the process that decides about what the filter passes on, or ""
+    const char *interceptor;
     const char *cwd;
     const char **arguments;
     const char **environment;
     int stdio[3];
 };
 
-/// Fields: target, u32 terminal, u32 uid, u32 gid, u32 counts of cgroups, arguments and environment, string filter,
-/// string cwd, then these strings; descriptors: stdin, stdout, stderr. Returns 0, or an errno value.
+/// Fields: target, u32 terminal, u32 uid, u32 gid, u32 counts of cgroups, arguments and environment, strings
+/// filter, interceptor and cwd, then these strings; descriptors: stdin, stdout, stderr. Returns 0, or an errno value.
 int parse_exec(const struct request *request, struct exec_request *exec);
 void release_exec(struct exec_request *exec);
 

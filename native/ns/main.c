@@ -9,6 +9,7 @@
 #include "cage.h"
 #include "files.h"
 #include "hook.h"
+#include "intercept.h"
 #include "proxy.h"
 #include "self-copy.h"
 #include "serve.h"
@@ -21,7 +22,8 @@ static const char usage[] =
     "       ctr-ns hook RUN_DIRECTORY\n"
     "       ctr-ns cage ro|rw[+btrfs] TREE HOST_BASE SIZE PROGRAM [ARGUMENT...]\n"
     "       ctr-ns relay\n"
-    "       ctr-ns proxy FD PID START_TIME host|instance UID GID 0|1 UID GID MODE LISTEN CONNECT...\n";
+    "       ctr-ns proxy FD PID START_TIME host|instance UID GID 0|1 UID GID MODE LISTEN CONNECT...\n"
+    "       ctr-ns intercept FD SOCKET PID START_TIME CALL...\n";
 
 /// Prepares a long-lived process: it runs from a sealed copy and holds 0 to 2 and `socket` only.
 static int settle(int socket, char **arguments) {
@@ -40,16 +42,18 @@ int main(int count, char **arguments) {
     bool serves = count == 3 && strcmp(arguments[1], "serve") == 0;
     bool has_files = count >= 5 && strcmp(arguments[1], "files") == 0;
     bool forwards = count >= 3 && strcmp(arguments[1], "proxy") == 0;
-    if (!serves && !has_files && !forwards) {
+    bool intercepts = count >= 3 && strcmp(arguments[1], "intercept") == 0;
+    if (!serves && !has_files && !forwards && !intercepts) {
         fputs(usage, stderr);
         return 2;
     }
     int socket = atoi(arguments[2]);
-    // A proxy outlives the daemon; the others end with it.
-    if ((!forwards && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) || settle(socket, arguments) < 0) {
+    // What a running container needs outlives the daemon; the others end with it.
+    if ((!forwards && !intercepts && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) || settle(socket, arguments) < 0) {
         perror("ctr-ns");
         return 1;
     }
     if (forwards) return proxy(count - 2, arguments + 2);
+    if (intercepts) return intercept(count - 2, arguments + 2);
     return serves ? serve(socket) : serve_files(socket, count - 3, arguments + 3);
 }

@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#include "proxy-loop.h"
+#include "event-loop.h"
 #include "system.h"
 
 enum { DATAGRAM_BYTES = 65536, MOST_SESSIONS = 4096, SILENT_SECONDS = 60, ROUNDS = 64 };

@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 
 #include "proxy-line.h"
-#include "proxy-loop.h"
+#include "event-loop.h"
 #include "system.h"
 
 enum { PIPE_BYTES = 1 << 18, ROUNDS = 16, DATAGRAM_BYTES = 65536 };

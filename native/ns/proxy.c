@@ -15,7 +15,7 @@
 #include "pass-files.h"
 #include "proxy-address.h"
 #include "proxy-datagram.h"
-#include "proxy-loop.h"
+#include "event-loop.h"
 #include "proxy-stream.h"
 #include "system.h"
 #include "target.h"

@@ -9,7 +9,7 @@ import type { ContainerMount, ContainerSpec, Idmap, ResourceLimits } from '../ru
 import { instanceKeys } from './config-keys.ts';
 import { byPlace } from './instance-devices.ts';
 import { nvidiaLines } from './nvidia.ts';
-import { seccompPolicy } from './syscall-keys.ts';
+import { intercepts, seccompPolicy } from './syscall-keys.ts';
 
 interface Parts {
   readonly record: Pick<InstanceRecord, 'project' | 'name' | 'architecture'>;
@@ -44,6 +44,7 @@ export function containerSpec(parts: Parts): ContainerSpec {
     nesting: effectiveBoolean(instanceKeys, config, 'security.nesting'),
     ...(config['raw.apparmor'] && { rawApparmor: config['raw.apparmor'] }),
     ...(seccomp !== undefined && { seccompPolicy: seccomp }),
+    intercepts: intercepts(config),
     rawConfig: rawConfig(
       config,
       devices.some(part => part.nics.length > 0),

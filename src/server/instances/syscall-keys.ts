@@ -1,15 +1,22 @@
 import type { ConfigMap } from '#api/common.ts';
 import { defineKeys, effectiveBoolean, type KeyRule, parseBoolean } from '#base/config-schema.ts';
-import { dangerousCalls } from '../runtime/seccomp-policy.ts';
+import { type InterceptedCall, interceptedCalls } from '../runtime/runtime.ts';
+import { dangerousCalls, interceptLines } from '../runtime/seccomp-policy.ts';
 
 const lines = (summary: string): KeyRule => ({ type: 'text', summary, check: linesProblem });
 
-/** Interception hands a guest's calls to a process of the host, which is not there yet. */
 const intercept = (call: string): KeyRule => ({
   type: 'boolean',
   default: 'false',
-  summary: `Whether ${call} is done for the instance by the host`,
-  check: value => (parseBoolean(value) ? 'cannot be true: system calls are not intercepted here' : undefined),
+  summary: `Whether ${call} is done for the instance by the host, where that is harmless`,
+});
+
+/** Handing programs and file systems of a guest to the host's kernel is its ruin. */
+const notIntercepted = (call: string): KeyRule => ({
+  type: 'boolean',
+  default: 'false',
+  summary: `Whether ${call} is done for the instance by the host; it may only be false`,
+  check: value => (parseBoolean(value) ? `cannot be true: ${call} is not intercepted here` : undefined),
 });
 
 /** The keys about system calls, with LXD's older names for the same. */
@@ -30,10 +37,10 @@ export const syscallKeys = defineKeys({
     default: 'true',
     summary: 'Refuse the usual dangerous system calls',
   },
-  'security.syscalls.intercept.bpf': intercept('bpf()'),
+  'security.syscalls.intercept.bpf': notIntercepted('bpf()'),
   'security.syscalls.intercept.bpf.devices': { type: 'boolean', summary: 'With bpf: allow programs for devices' },
   'security.syscalls.intercept.mknod': intercept('mknod()'),
-  'security.syscalls.intercept.mount': intercept('mount()'),
+  'security.syscalls.intercept.mount': notIntercepted('mount()'),
   'security.syscalls.intercept.mount.allowed': { type: 'string', summary: 'With mount: file systems that are safe' },
   'security.syscalls.intercept.mount.fuse': { type: 'string', summary: 'With mount: file systems served by FUSE' },
   'security.syscalls.intercept.mount.shift': { type: 'boolean', summary: 'With mount: shift ids' },
@@ -52,16 +59,23 @@ export function syscallProblem(config: ConfigMap): string | undefined {
   return undefined;
 }
 
+/** What the host does for an instance. One without an id map has its own rights. */
+export function intercepts(config: ConfigMap): readonly InterceptedCall[] {
+  if (parseBoolean(config['security.privileged'] ?? '')) return [];
+  return interceptedCalls.filter(call => effectiveBoolean(syscallKeys, config, `security.syscalls.intercept.${call}`));
+}
+
 /** The seccomp policy of an instance in liblxc's form; undefined when it is the usual one. */
 export function seccompPolicy(config: ConfigMap): string | undefined {
   if (config['raw.seccomp']) return `${config['raw.seccomp'].trim()}\n`;
   const allow = allowed(config);
-  if (allow !== '') return `2\nallowlist\n[all]\n${allow}\n`;
+  const passedOn = interceptLines(intercepts(config));
+  if (allow !== '') return `2\nallowlist\n[all]\n${allow}\n${passedOn && `[all]\n${passedOn}`}`;
   const deny = (config['security.syscalls.deny'] || config['security.syscalls.blacklist'] || '').trim();
   const old = parseBoolean(config['security.syscalls.blacklist_default'] ?? '');
   const usual = old ?? effectiveBoolean(syscallKeys, config, 'security.syscalls.deny_default');
-  if (deny === '' && usual) return undefined;
-  return `2\ndenylist\n${usual ? dangerousCalls : '[all]\n'}${deny}\n`;
+  if (deny === '' && usual && passedOn === '') return undefined;
+  return `2\ndenylist\n${usual ? dangerousCalls : '[all]\n'}${passedOn}${deny}\n`;
 }
 
 function allowed(config: ConfigMap): string {

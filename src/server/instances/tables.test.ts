@@ -9,7 +9,7 @@ import { formatCpuSet, resourceLimits } from './limits.ts';
 import { nvidiaLines, nvidiaProblem } from './nvidia.ts';
 import { expiryTime, isExpired } from './snapshot-expiry.ts';
 import { assertAllowed, statusOf } from './status.ts';
-import { seccompPolicy, syscallProblem } from './syscall-keys.ts';
+import { intercepts, seccompPolicy, syscallProblem } from './syscall-keys.ts';
 import { volatileProblem } from './volatile-keys.ts';
 
 const host = { memoryBytes: 1000 * 2 ** 20, cpus: [0, 1, 2, 3] };
@@ -38,7 +38,8 @@ describe('config keys', () => {
     ['raw.idmap', 'uid 1000-1005 2000-2005\ngid 5 5'],
     ['security.idmap.size', '0'],
     ['security.syscalls.deny', 'mkdir errno 1\nmount\n# why\n[all]\nmkdirat kill [1,0,SCMP_CMP_EQ]'],
-    ['security.syscalls.intercept.mknod', 'false'],
+    ['security.syscalls.intercept.mknod', 'true'],
+    ['security.syscalls.intercept.mount', 'false'],
     ['security.syscalls.whitelist', 'read'],
   ])('takes %s = %s', (key, value) => {
     expect(() => checkConfig({ [key]: value })).not.toThrow();
@@ -64,7 +65,8 @@ describe('config keys', () => {
     ['raw.idmap', 'x', 'must hold lines such as'],
     ['security.syscalls.deny', 'mkdir; rm', 'must hold names of system calls'],
     ['security.syscalls.deny', 'mkdir notify', 'must hold names of system calls'],
-    ['security.syscalls.intercept.mknod', 'true', 'are not intercepted here'],
+    ['security.syscalls.intercept.bpf', 'true', 'bpf() is not intercepted here'],
+    ['security.syscalls.intercept.mount', 'true', 'mount() is not intercepted here'],
     ['security.syscalls.intercept.sysinfo', 'true', 'is not a known key'],
     ['security.syscalls.foo', 'true', 'is not a known key'],
     ['raw.idmap', 'uid 1000-1005 2000', 'of different sizes'],
@@ -149,6 +151,23 @@ test('keys about system calls make one policy, and only the usual one when they 
   expect(syscallProblem({ 'raw.seccomp': 'x', 'security.syscalls.deny': 'y' })).toContain('security.syscalls.deny');
   expect(syscallProblem({ 'security.syscalls.allow': 'x', 'security.syscalls.deny_default': '1' })).toContain('allow');
   expect(syscallProblem({ 'security.syscalls.allow': 'x' })).toBeUndefined();
+});
+
+test('intercepted calls are passed on by the policy, whatever else it says', () => {
+  const keys = {
+    'security.syscalls.intercept.mknod': 'true',
+    'security.syscalls.intercept.sched_setscheduler': '1',
+    'security.syscalls.intercept.setxattr': 'false',
+  };
+  const lines = 'seccomp errno 22 [1,8,SCMP_CMP_MASKED_EQ,8]\nmknod notify [1,8192,SCMP_CMP_MASKED_EQ,61440]\n';
+  expect(intercepts(keys)).toEqual(['mknod', 'sched_setscheduler']);
+  expect(seccompPolicy(keys)).toContain(`delete_module errno 38\n${lines}`);
+  expect(seccompPolicy(keys)).not.toContain('setxattr');
+  expect(seccompPolicy({ ...keys, 'security.syscalls.deny': 'mkdir' })).toMatch(/sched_setscheduler notify\nmkdir\n$/);
+  expect(seccompPolicy({ ...keys, 'security.syscalls.allow': 'read' })).toContain(`[all]\nread\n[all]\n${lines}`);
+  expect(seccompPolicy({ ...keys, 'raw.seccomp': '2\ndenylist\n' })).toBe('2\ndenylist\n');
+  expect(intercepts({ ...keys, 'security.privileged': 'true' })).toEqual([]);
+  expect(seccompPolicy({ ...keys, 'security.privileged': 'true' })).toBeUndefined();
 });
 
 test('cloud-init runs again for other data and other links, and for nothing else', () => {

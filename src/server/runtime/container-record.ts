@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ApiError } from '#api/error.ts';
-import type { ContainerSpec, Idmap } from './runtime.ts';
+import type { ContainerSpec, Idmap, InterceptedCall } from './runtime.ts';
 
 /** What the run folder keeps of a running container, so that a new daemon finds it again. */
 export interface ContainerRecord {
@@ -16,6 +16,8 @@ export interface ContainerRecord {
   readonly idmap: Idmap | undefined;
   /** it runs under a filter of its own, in the file of `filterFile` */
   readonly ownFilter?: boolean;
+  /** calls that its filter passes on to the host */
+  readonly intercepts?: readonly InterceptedCall[];
   /** tells process ids of an earlier boot apart */
   readonly bootId: string;
 }
@@ -92,6 +94,7 @@ export function identify(spec: ContainerSpec, initPid: number): ContainerRecord 
     monitorStart: monitor.start,
     idmap: spec.idmap,
     ...(spec.seccompPolicy !== undefined && { ownFilter: true }),
+    ...(spec.intercepts?.length && { intercepts: spec.intercepts }),
     bootId: currentBootId(),
   };
 }

@@ -1,5 +1,8 @@
 import type { DeviceNumber } from './runtime.ts';
 
+/** The host's console; containers have a terminal of their own there. */
+export const consoleDevice = 'c 5:1 rwm';
+
 /** What every container may use, in the words of the devices cgroup: make nodes of any kind, and use harmless ones. */
 export const usualDevices: readonly string[] = [
   'b *:* m',
@@ -10,7 +13,7 @@ export const usualDevices: readonly string[] = [
   'c 1:8 rwm', // random
   'c 1:9 rwm', // urandom
   'c 5:0 rwm', // tty
-  'c 5:1 rwm', // console
+  consoleDevice,
   'c 5:2 rwm', // ptmx
   'c 136:* rwm', // terminals
   'c 10:200 rwm', // net/tun

@@ -127,6 +127,15 @@ lxc.init.cwd = /
     const privileged = renderConfig({ ...spec, idmap: undefined }, unified);
     expect(privileged).toMatch(/^lxc\.cgroup2\.devices\.deny = a\nlxc\.cgroup2\.devices\.allow = b \*:\* m$/m);
   });
+  test('names who decides about intercepted calls, and keeps the host’s console from being opened', () => {
+    const intercepts = ['mknod'] as const;
+    const config = renderConfig({ ...spec, intercepts }, { ...context, interceptor: '/run/lxd-like/intercept.1' });
+    expect(config).toMatch(/^lxc\.seccomp\.notify\.proxy = unix:\/run\/lxd-like\/intercept\.1$/m);
+    expect(config).toMatch(/devices\.allow = c 5:0 rwm/);
+    expect(config).not.toMatch(/devices\.allow = c 5:1/);
+    const unified = renderConfig({ ...spec, intercepts }, { ...context, unifiedCgroups: true });
+    expect(unified.match(/^.*devices.*$/gm)).toEqual(['lxc.cgroup2.devices.deny = c 5:1 rwm']);
+  });
   test('tells the kinds of NICs', () => {
     const nics: ContainerNic[] = [
       { kind: 'macvlan', hostName: 'mac1', name: 'eth0', parent: 'en0', hardwareAddress: '00:16:3e:00:00:01' },

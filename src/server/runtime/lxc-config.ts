@@ -1,4 +1,4 @@
-import { deviceRule, usualDevices } from './device-rules.ts';
+import { consoleDevice, deviceRule, usualDevices } from './device-rules.ts';
 import { idmapLines } from './idmap.ts';
 import type { CgroupValue } from './limits.ts';
 import type { ContainerMount, ContainerNic, ContainerSpec } from './runtime.ts';
@@ -10,6 +10,8 @@ export interface ConfigContext {
   readonly logFile: string;
   readonly consoleFile: string;
   readonly seccompPolicy: string;
+  /** socket of the process that decides about intercepted system calls */
+  readonly interceptor?: string;
   /** name of a loaded profile, or "unconfined" */
   readonly apparmorProfile: string;
   /** words of the command that liblxc runs when all of the container is gone */
@@ -54,6 +56,7 @@ export function renderConfig(spec: ContainerSpec, context: ConfigContext): strin
   set('lxc.arch', spec.architecture);
   set('lxc.apparmor.profile', context.apparmorProfile);
   set('lxc.seccomp.profile', context.seccompPolicy);
+  if (context.interceptor !== undefined) set('lxc.seccomp.notify.proxy', `unix:${context.interceptor}`);
   if (spec.idmap) {
     for (const kind of ['uid', 'gid'] as const) {
       for (const { nsId, hostId, size } of idmapLines(spec.idmap, kind))
@@ -94,14 +97,20 @@ function automaticMounts(spec: ContainerSpec, context: ConfigContext): string {
 /**
  * Devices that the container may use. Without an id map its root could make the node of any disk. In cgroup v2 the rules
  * are a program that only liblxc changes, so containers with an id map, which cannot make nodes, go without: what is
- * plugged in later then works.
+ * plugged in later then works. Those whose nodes the host makes may have one of its console, and not open it.
  */
 function* deviceRules(spec: ContainerSpec, context: ConfigContext): Generator<[string, string]> {
-  if (context.unifiedCgroups && spec.idmap) return;
   const key = context.unifiedCgroups ? 'lxc.cgroup2.devices' : 'lxc.cgroup.devices';
+  const makesNodes = spec.intercepts?.includes('mknod');
+  if (context.unifiedCgroups && spec.idmap) {
+    if (makesNodes) yield [`${key}.deny`, consoleDevice];
+    return;
+  }
   yield [`${key}.deny`, 'a'];
   const own = spec.mounts.flatMap(({ device }) => (device ? [deviceRule(device)] : []));
-  for (const rule of [...usualDevices, ...own]) yield [`${key}.allow`, rule];
+  for (const rule of [...usualDevices, ...own]) {
+    if (!makesNodes || rule !== consoleDevice) yield [`${key}.allow`, rule];
+  }
 }
 
 function* mountEntries(spec: ContainerSpec, context: ConfigContext): Generator<string> {

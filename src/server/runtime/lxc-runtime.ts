@@ -9,13 +9,13 @@ import type { Kernel } from '#native/kernel.ts';
 import type { StatePaths } from '../paths.ts';
 import { ApparmorProfiles } from './apparmor.ts';
 import { brandOf } from './brand.ts';
+import { CallFilters } from './call-filters.ts';
 import { Cgroups } from './cgroups.ts';
 import { openConsole } from './console-session.ts';
 import type { ContainerCounters } from './container-counters.ts';
 import { ContainerLogs } from './container-logs.ts';
 import {
   currentBootId,
-  filterFile,
   identify,
   processIdentity,
   readRecord,
@@ -27,7 +27,7 @@ import { askInit } from './init-signals.ts';
 import { clearCgroups, clearPivots } from './leftovers.ts';
 import { startValues } from './limits.ts';
 import { cgroupName, renderConfig } from './lxc-config.ts';
-import { readSeccomp, startContainer } from './lxc-helper.ts';
+import { startContainer } from './lxc-helper.ts';
 import { NamespaceServer } from './namespace-server.ts';
 import { linksOf, plugNic, unplugNic } from './container-nics.ts';
 import { removePlaceholder } from './placeholder.ts';
@@ -50,7 +50,6 @@ import type {
   Runtime,
   StoppedEvent,
 } from './runtime.ts';
-import { ensureSeccompFiles, ownPolicyFile, type SeccompFiles } from './seccomp-policy.ts';
 import { clearStaged, stageMounts } from './staged-mounts.ts';
 import { StopNotices } from './stop-notices.ts';
 
@@ -70,8 +69,8 @@ export class LxcRuntime implements Runtime {
   readonly #notices: StopNotices;
   readonly #files: FileServers;
   readonly #apparmor: ApparmorProfiles;
+  readonly #filters: CallFilters;
   readonly proxies: ProxyProcesses;
-  #seccomp: Promise<SeccompFiles> | undefined;
   #namespaces: Promise<NamespaceServer> | undefined;
 
   constructor(options: { readonly paths: StatePaths; readonly log: Log }) {
@@ -81,6 +80,7 @@ export class LxcRuntime implements Runtime {
     this.#notices = new StopNotices(options.log);
     this.proxies = new ProxyProcesses(options.paths, id => this.#get(id).record);
     this.#brand = brandOf(options.paths.root);
+    this.#filters = new CallFilters(options.paths, this.#lxcPath, options.log);
     this.#apparmor = new ApparmorProfiles(options.paths.apparmor, this.#brand);
   }
 
@@ -106,7 +106,7 @@ export class LxcRuntime implements Runtime {
       const place = { lxcPath: this.#lxcPath, id, configFile, logFile: this.#logs(id).runtime };
       const initPid = await startContainer(place, signal);
       const record = identify(spec, initPid);
-      if (record.ownFilter) await readSeccomp(initPid, filterFile(this.#paths.run(id)));
+      await this.#filters.remember(record);
       await writeRecord(this.#paths.run(id), record);
       signal?.throwIfAborted();
       this.#watch(new RunningContainer(record, this.#cgroupOf(id), this.#cgroups));
@@ -189,7 +189,8 @@ export class LxcRuntime implements Runtime {
 
   async exec(id: string, request: ExecRequest): Promise<ExecProcess> {
     const container = this.#get(id);
-    return await (await this.#helper()).exec(container.target(await this.#filterOf(container)), request);
+    const filter = await this.#filters.of(container.record);
+    return await (await this.#helper()).exec({ ...container.target(), ...filter }, request);
   }
 
   async files(target: FilesTarget): Promise<FileServer> {
@@ -245,7 +246,7 @@ export class LxcRuntime implements Runtime {
 
   async forget(id: string): Promise<void> {
     await this.#files.release(id);
-    await ownPolicyFile(this.#paths.seccomp, id, undefined);
+    await this.#filters.forget(id);
     await this.#logs(id).remove();
     await rm(this.#paths.run(id), { recursive: true, force: true });
   }
@@ -257,6 +258,7 @@ export class LxcRuntime implements Runtime {
   async close(): Promise<void> {
     for (const container of this.#running.values()) container.close();
     this.#running.clear();
+    this.#filters.close();
     await this.#files.close();
     await (await this.#namespaces)?.close();
     clearPivots(this.#cgroups, this.#brand);
@@ -282,16 +284,6 @@ export class LxcRuntime implements Runtime {
     throw new ApiError('failed-precondition', `Instance "${id}" is not running; start it first`);
   }
 
-  async #filterOf({ record }: RunningContainer): Promise<string> {
-    return record.ownFilter ? filterFile(this.#paths.run(record.id)) : (await this.#seccompFiles()).filter;
-  }
-
-  async #seccompFiles(): Promise<SeccompFiles> {
-    this.#seccomp ??= ensureSeccompFiles(this.#paths.seccomp);
-    this.#seccomp.catch(() => (this.#seccomp = undefined)); // the next one tries again
-    return await this.#seccomp;
-  }
-
   async #helper(): Promise<NamespaceServer> {
     this.#namespaces ??= NamespaceServer.start(this.#log);
     return await this.#namespaces;
@@ -300,7 +292,6 @@ export class LxcRuntime implements Runtime {
   /** Writes what liblxc reads; returns the configuration's path. */
   async #prepare(spec: ContainerSpec): Promise<string> {
     const { id } = spec;
-    const seccomp = await this.#seccompFiles();
     const run = this.#paths.run(id);
     await this.#clear(id); // of a daemon that was killed in the middle of this
     await mkdir(run, { recursive: true, mode: 0o700 });
@@ -311,7 +302,7 @@ export class LxcRuntime implements Runtime {
       brand: this.#brand,
       logFile: logs.runtime,
       consoleFile: logs.console,
-      seccompPolicy: (await ownPolicyFile(this.#paths.seccomp, id, spec.seccompPolicy)) ?? seccomp.policy,
+      ...(await this.#filters.prepare(spec)),
       apparmorProfile: await this.#apparmor.load(spec),
       postStopHook: [installedPath('native/build/ctr-ns'), 'hook', run],
       unifiedCgroups: this.#cgroups.unified,
@@ -325,6 +316,7 @@ export class LxcRuntime implements Runtime {
   #watch(container: RunningContainer): void {
     const { id } = container.record;
     this.#running.set(id, container);
+    this.#filters.keep(container.record);
     void container.ended.then(async () => {
       try {
         await this.#finish(container);
@@ -370,6 +362,7 @@ export class LxcRuntime implements Runtime {
   /** Removes what is left of a container that ended or never started: processes, cgroups, the run folder. */
   async #clear(id: string): Promise<void> {
     await clearCgroups(this.#cgroups, this.#brand, id);
+    await this.#filters.clear(id);
     await this.#apparmor.unload(id);
     await rm(this.#paths.run(id), { recursive: true, force: true });
   }

@@ -25,6 +25,8 @@ export interface NamespaceTarget {
   readonly cgroups: readonly string[];
   /** file with the BPF program that init runs under (struct sock_filter array), for the command as well */
   readonly seccompFilter?: string;
+  /** socket of the process that decides about what the filter passes on */
+  readonly interceptor?: string;
   readonly idmap: Idmap | undefined;
 }
 
@@ -147,7 +149,7 @@ function execFields(target: NamespaceTarget, request: ExecRequest): Fields {
   return targetFields(target)
     .u32(request.terminal ? 1 : 0, request.uid, request.gid)
     .u32(target.cgroups.length, request.command.length, environment.length)
-    .strings(target.seccompFilter ?? '', request.cwd)
+    .strings(target.seccompFilter ?? '', target.interceptor ?? '', request.cwd)
     .strings(...target.cgroups, ...request.command, ...environment);
 }
 

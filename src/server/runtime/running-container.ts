@@ -51,9 +51,9 @@ export class RunningContainer {
   }
 
   /** What a helper must know to enter it. */
-  target(seccompFilter = ''): NamespaceTarget {
+  target(): NamespaceTarget {
     const { initPid, initStart, idmap } = this.record;
-    return { initPid, startTime: initStart, cgroups: [...this.#directories.values()], seccompFilter, idmap };
+    return { initPid, startTime: initStart, cgroups: [...this.#directories.values()], idmap };
   }
 
   get frozen(): boolean {

@@ -73,6 +73,10 @@ export interface ContainerNic extends NicPlug {
   readonly gateways?: readonly string[];
 }
 
+/** System calls that the host can make for a container which may not make them itself. */
+export const interceptedCalls = ['mknod', 'setxattr', 'sched_setscheduler'] as const;
+export type InterceptedCall = (typeof interceptedCalls)[number];
+
 /** Everything the runtime must know to start a container. Values are validated; the renderer refuses line breaks again. */
 export interface ContainerSpec {
   /** unique on this host: the instance name, or PROJECT_NAME outside the default project */
@@ -93,6 +97,8 @@ export interface ContainerSpec {
   readonly nesting: boolean;
   /** what it may call, in liblxc's form; absent = as usual */
   readonly seccompPolicy?: string;
+  /** what the policy passes on to the host; only for containers with an id map */
+  readonly intercepts?: readonly InterceptedCall[];
   /** lines of raw.apparmor */
   readonly rawApparmor?: string;
   /** lines of raw.lxc, already checked */

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exportSeccomp } from './lxc-helper.ts';
+import type { InterceptedCall } from './runtime.ts';
 
 /** What no container may call: loading kernel code, opening files by handle, unmounting by force. errno 38 is ENOSYS. */
 export const dangerousCalls = `reject_force_umount
@@ -11,6 +12,22 @@ init_module errno 38
 finit_module errno 38
 delete_module errno 38
 `;
+
+/** Passes on character devices (S_IFCHR of S_IFMT), values of one byte, and all changes of the scheduler. */
+const passedOn: Readonly<Record<InterceptedCall, string>> = {
+  mknod: 'mknod notify [1,8192,SCMP_CMP_MASKED_EQ,61440]\nmknodat notify [2,8192,SCMP_CMP_MASKED_EQ,61440]\n',
+  setxattr: 'setxattr notify [3,1,SCMP_CMP_EQ]\n',
+  sched_setscheduler: 'sched_setscheduler notify\n',
+};
+
+/**
+ * Lines of a policy that pass calls on to the host. A process has at most one listener for all its filters, so asking for
+ * another (SECCOMP_FILTER_FLAG_NEW_LISTENER) fails with EINVAL, as on a kernel that has none.
+ */
+export function interceptLines(calls: readonly InterceptedCall[]): string {
+  if (calls.length === 0) return '';
+  return `seccomp errno 22 [1,8,SCMP_CMP_MASKED_EQ,8]\n${calls.map(call => passedOn[call]).join('')}`;
+}
 
 const policy = `2\ndenylist\n${dangerousCalls}`;
 

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "proxy-loop.h"
+#include "event-loop.h"
 
 #include <stdbool.h>
 #include <sys/epoll.h>

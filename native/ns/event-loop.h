@@ -1,4 +1,4 @@
-// The events of a proxy: what waits for a descriptor, and work that is to be gone on with.
+// What waits for a descriptor, and work that is to be gone on with.
 #pragma once
 
 #include <stdint.h>
