@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FileVersion } from '#api/file.ts';
 import { useDaemon } from './harness/fixture.ts';
@@ -160,4 +162,112 @@ describe.each([
     await daemon.must('delete', `${name}/passed`);
     expect((await daemon.cli(['file', 'list', `${name}@passed:/etc`])).stderr).toContain('"passed" not found');
   });
+});
+
+describe.each([
+  ['running, on btrfs', 'default'],
+  ['stopped, on dir', 'plain'],
+])('files of a snapshot are restored into an instance that is %s', (state, pool) => {
+  const name = `r-${pool}`;
+  const rootfs = path.join(daemon.directory, 'storage-pools', pool, 'containers', name, 'rootfs');
+  const shell = (script: string): string => execFileSync('sh', ['-ec', script], { cwd: rootfs, encoding: 'utf8' });
+  const restore = (...args: readonly string[]): ReturnType<typeof daemon.cli> =>
+    daemon.cli(['file', 'restore', ...args]);
+  const about = (file: string): string => shell(`stat -c '%F %a %u:%g %Y' ${file}`).trim();
+
+  test('make an instance with a snapshot', async () => {
+    await daemon.must('init', 'tiny', name, '-s', pool);
+    if (state.startsWith('running')) await daemon.must('start', name);
+    shell(`mkdir -p srv/site/img etc/app; echo one > srv/site/index; ln -s index srv/site/home; echo x > srv/site/img/x
+      ln srv/site/index srv/site/second; chmod 4751 srv/site/img/x; chown -R 33:34 srv/site; chown -h 33:34 srv/site/home
+      setfattr -n user.note -v kept srv/site/index; touch -d @1500000000 srv/site/img/x srv/site/img
+      echo old > etc/fstab; chmod 640 etc/fstab; mkfifo etc/app/pipe; mknod etc/app/null c 1 3; ln -s /etc etc/app/out`);
+    await daemon.must('snapshot', name, 'one');
+  });
+
+  test('a file, and what it replaces is kept', async () => {
+    shell('echo new > etc/fstab; chmod 600 etc/fstab');
+    const before = shell('stat -c %i etc/fstab');
+    expect((await restore(`${name}@one:/etc/fstab`)).stderr).toBe('What was at /etc/fstab is now /etc/fstab.~1~\n');
+    expect(shell('cat etc/fstab etc/fstab.~1~')).toBe('old\nnew\n');
+    expect([about('etc/fstab'), about('etc/fstab.~1~')]).toEqual([
+      expect.stringContaining('640 0:0'),
+      expect.stringContaining('600 0:0'),
+    ]);
+    expect(shell('stat -c %i etc/fstab.~1~')).toBe(before);
+    const forced = await restore('--force', `${name}@one:/etc/fstab`);
+    expect(forced).toMatchObject({ status: 0, stderr: '' });
+    expect(shell('ls -A etc | grep -c fstab')).toBe('2\n');
+  });
+
+  test('a folder that is gone, with all that its files are', async () => {
+    const look = (): string =>
+      shell(`cd srv/site; find . -printf '%P %y %m %U:%G %l %n\\n' | sort; cat index img/x
+      getfattr -n user.note --only-values index; stat -c %Y img img/x; [ index -ef second ] && echo same`);
+    const before = look();
+    shell('rm -r srv');
+    expect((await restore(`${name}@one:/srv/site`)).stderr).toContain('"/srv/site" is not there');
+    expect(await restore('-p', `${name}@one:/srv/site`)).toMatchObject({ status: 0, stderr: '' });
+    expect(look()).toBe(before);
+  });
+
+  test('into another folder or name, but never in the place of something of another kind', async () => {
+    await daemon.must('file', 'restore', `${name}@one:/etc/fstab`, '/root/');
+    await daemon.must('file', 'restore', `${name}@one:/etc/fstab`, '/root/named');
+    expect(shell('cat root/fstab root/named')).toBe('old\nold\n');
+    expect((await restore(`${name}@one:/etc/fstab`, '/root')).stderr).toContain('end it with a slash');
+    expect((await restore(`${name}@one:/etc`, '/root/named')).stderr).toContain('"/root/named" is no folder');
+    expect((await restore(`${name}@one:/`)).stderr).toContain('restore the snapshot instead');
+    expect((await restore(`${name}/etc/fstab`)).stderr).toContain('<instance>@<snapshot>:/<path>');
+    expect((await restore(`${name}@none:/etc/fstab`)).stderr).toContain('"none" not found');
+    expect(shell('ls -A root')).toBe('fstab\nnamed\n');
+  });
+
+  test('with pipes and links, but without device nodes', async () => {
+    shell('rm -r etc/app');
+    const { json } = await daemon.operate('POST', `/1.0/instances/${name}/snapshots/one/file-restore`, {
+      path: '/etc/app',
+    });
+    expect(json?.metadata).toMatchObject({ metadata: { target: '/etc/app', files: 3, left_out: 1 } });
+    expect(shell('find etc/app -printf "%P %y %l\\n" | sort')).toBe(' d \nout l /etc\npipe p \n');
+  });
+
+  test('so that a reader always finds one of them whole', async () => {
+    shell('i=0; while [ $i -lt 20000 ]; do echo "line $i"; i=$((i+1)); done > etc/long');
+    await daemon.must('snapshot', name, 'long');
+    shell('sed -i s/line/LINE/ etc/long');
+    const sizes = new Set<number>();
+    const wanted = readFileSync(path.join(rootfs, 'etc/long')).length;
+    const end = new AbortController();
+    const reader = (async (): Promise<void> => {
+      while (!end.signal.aborted) {
+        sizes.add((await readFile(path.join(rootfs, 'etc/long'))).length);
+        await setImmediate();
+      }
+    })();
+    for (let round = 0; round < 3; round++) await daemon.must('file', 'restore', '--force', `${name}@long:/etc/long`);
+    end.abort();
+    await reader;
+    expect([...sizes]).toEqual([wanted]);
+  });
+
+  test.runIf(state.startsWith('running'))('but not in the place of mounts', async () => {
+    expect((await restore(`${name}@one:/etc`, '/proc')).stderr).toContain('is in use, such as a mount point');
+    await daemon.must('exec', name, '--', 'sh', '-c', 'mount -t tmpfs none /srv/site/img');
+    expect((await restore(`${name}@one:/srv/site`)).stderr).toContain('holds a mount point');
+    await daemon.must('exec', name, '--', 'umount', '/srv/site/img');
+  });
+
+  test('and nothing half-made stays', () => {
+    expect(shell('find . -xdev -name ".restore-*"')).toBe('');
+  });
+});
+
+test('no file of a snapshot is reached from another project', async () => {
+  await daemon.must('project', 'create', 'mine', '-c', 'features.images=false', '-c', 'features.profiles=false');
+  const snapshot = '/1.0/instances/c-default/snapshots/one';
+  for (const url of [`${snapshot}/files?path=/etc`, '/1.0/instances/c-default/file-history?path=/etc'])
+    expect((await daemon.request('GET', `${url}&project=mine`)).status).toBe(404);
+  const answer = await daemon.operate('POST', `${snapshot}/file-restore?project=mine`, { path: '/etc' });
+  expect(answer.status).toBe(404);
 });

@@ -149,6 +149,8 @@ describe('a message that makes no sense', () => {
     ['a path that is relative', `${header(2)}6100`],
     ['a path without an end', `${header(2)}2f61`],
     ['a write without descriptors', `${header(5)}${u32(0, 0, 0, 0)}2f6100`],
+    ['a restore without descriptors', `${header(14)}${u32(0)}61002f6100`],
+    ['a folder of no path', header(13)],
     ['a removal without a path', `${header(8)}${u32(1)}`],
   ])('is answered as such by files: %s', async (_what, hex) => {
     const raw = new Raw('files', '3', 'stopped', folder, ids, ids);

@@ -18,6 +18,8 @@ enum file_operation {
     FILE_SET_ATTRIBUTES = 10,
     FILE_RENAME = 11,
     FILE_LIST_ENTRIES = 12,
+    FILE_OPEN_PARENT = 13,
+    FILE_RESTORE = 14,
 };
 
 /// Stands for "leave as it is" in owner fields.
@@ -83,6 +85,15 @@ void file_set_attributes(int socket, const struct request *request);
 /// Fields: u32 replace, string from, string to.
 void file_rename(int socket, const struct request *request);
 
+/// Fields: string path. Replies with the last name in it and the directory that this is in.
+void file_open_parent(int socket, const struct request *request);
+/// Fields: u32 keep, string name, string path; descriptors: the directory with what is to be copied to the path (from
+/// FILE_OPEN_PARENT of a server of the same ids), and a pipe for progress. Replies with a copy_progress and the name that
+/// what was there is kept by, "" when there was nothing or it is not to be kept. Takes its time in a process of its own.
+void file_restore(int socket, const struct request *request);
+
+/// Removes a file, or a directory with all that is in it; succeeds when it is gone. Returns 0 or -1.
+int remove_tree(int parent, const char *name);
 /// Replies with a payload and a descriptor, or -1.
 void answer(int socket, const struct request *request, const void *payload, size_t length, int descriptor);
 struct file_entry describe(const struct stat *status);

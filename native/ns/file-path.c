@@ -30,6 +30,19 @@ int reopen(int path_descriptor, int flags) {
     return openat(descriptors, name.text, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
+int path_of(int descriptor, char *path, size_t size) {
+    struct link_name name = link_of(descriptor);
+    ssize_t length = readlinkat(descriptors, name.text, path, size - 1);
+    if (length < 0) return -1;
+    path[length] = 0;
+    return 0;
+}
+
+FILE *open_mounts(void) {
+    int file = openat(descriptors, "../mountinfo", O_RDONLY | O_CLOEXEC);
+    return file < 0 ? NULL : fdopen(file, "r");
+}
+
 int change_mode(int path_descriptor, mode_t mode) {
     struct link_name name = link_of(path_descriptor);
     return fchmodat(descriptors, name.text, mode, 0);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
@@ -11,6 +12,11 @@ int remember_descriptors(void);
 
 /// Opens a regular file whose O_PATH descriptor was checked already, so that nothing else is ever opened.
 int reopen(int path_descriptor, int flags);
+
+/// Path, from this process's root, of what a descriptor stands for. Returns 0 or -1.
+int path_of(int descriptor, char *path, size_t size);
+/// The mounts that this process sees, as proc_pid_mountinfo(5) has them, whatever the instance has at /proc; or NULL.
+FILE *open_mounts(void);
 
 /// Changes what an O_PATH descriptor names, which must be no link. Return 0 or -1.
 int change_mode(int path_descriptor, mode_t mode);

@@ -7,20 +7,20 @@
 #include "system.h"
 
 /// Each level holds a descriptor open; deeper trees are only made to break programs.
-enum { MAX_DEPTH = 400 };
+enum { MAX_DEPTH = 410 };
 
-static int remove_tree(int parent, const char *name, int depth);
+static int remove_levels(int parent, const char *name, int depth);
 
 static int remove_children(DIR *directory, int depth) {
     for (struct dirent *entry; (errno = 0, entry = readdir(directory));) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        if (remove_tree(dirfd(directory), entry->d_name, depth) < 0) return -1;
+        if (remove_levels(dirfd(directory), entry->d_name, depth) < 0) return -1;
     }
     return errno ? -1 : 0;
 }
 
 /// Removes a file, or a directory with all that is in it, without following links or entering other mounts.
-static int remove_tree(int parent, const char *name, int depth) {
+static int remove_levels(int parent, const char *name, int depth) {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return 0;
     if (errno != EISDIR) return -1;
     if (unlinkat(parent, name, AT_REMOVEDIR) == 0) return 0;
@@ -40,12 +40,14 @@ static int remove_tree(int parent, const char *name, int depth) {
     return result < 0 ? -1 : unlinkat(parent, name, AT_REMOVEDIR);
 }
 
+int remove_tree(int parent, const char *name) { return remove_levels(parent, name, MAX_DEPTH); }
+
 static int remove_one(const struct place *place, bool recursive) {
     struct stat status;
     if (fstatat(place->directory, place->name, &status, AT_SYMLINK_NOFOLLOW) < 0) return -1;
     if (!S_ISDIR(status.st_mode)) return unlinkat(place->directory, place->name, 0);
     if (!recursive) return unlinkat(place->directory, place->name, AT_REMOVEDIR);
-    return remove_tree(place->directory, place->name, MAX_DEPTH);
+    return remove_tree(place->directory, place->name);
 }
 
 void file_remove(int socket, const struct request *request) {

@@ -42,6 +42,8 @@ static void serve_one(int socket, const struct request *request) {
         case FILE_READ_LINK: return file_read_link(socket, request);
         case FILE_LIST: return file_list(socket, request);
         case FILE_LIST_ENTRIES: return file_list_entries(socket, request);
+        case FILE_OPEN_PARENT: return file_open_parent(socket, request);
+        case FILE_RESTORE: return file_restore(socket, request);
         case FILE_WRITE: return file_write(socket, request);
         case FILE_MAKE_DIRECTORY: return file_make_directory(socket, request);
         case FILE_MAKE_LINK: return file_make_link(socket, request);

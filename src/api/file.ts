@@ -35,3 +35,26 @@ export interface FileVersion {
 }
 
 export type FileChangeKind = 'content' | 'mode' | 'owner' | 'type';
+
+/** Body of POST /1.0/instances/{name}/snapshots/{snapshot}/file-restore (ours). */
+export interface FileRestorePost {
+  readonly path: string;
+  /** where in the instance, a folder when a slash ends it; absent or "" = the same path */
+  readonly target?: string;
+  /** drop what is replaced instead of keeping it beside */
+  readonly force?: boolean;
+  /** make the folders above the target that are missing */
+  readonly create_dirs?: boolean;
+}
+
+/** What the operation of a restore tells at its end. */
+export interface FileRestored {
+  readonly target: string;
+  /** where what was replaced is now */
+  readonly kept?: string;
+  /** of them with folders and links */
+  readonly files: number;
+  readonly bytes: number;
+  /** device nodes and attributes that could not be restored */
+  readonly left_out: number;
+}

@@ -1,4 +1,4 @@
-import type { FileVersion } from '#api/file.ts';
+import type { FileRestorePost, FileVersion } from '#api/file.ts';
 import type {
   Instance,
   InstanceConsolePost,
@@ -73,6 +73,11 @@ export class Instances extends Collection<Instance, InstancesPost, InstancePut> 
   async fileHistory(name: string, path: string): Promise<readonly FileVersion[]> {
     const url = `${this.path(name)}/file-history`;
     return (await this.transport.call<readonly FileVersion[]>('GET', url, { query: { path } })).metadata;
+  }
+
+  /** Puts a file of a snapshot back; the operation tells a FileRestored. */
+  restoreFile(name: string, snapshot: string, request: FileRestorePost): Change {
+    return this.change('POST', `${this.snapshots(name).path(snapshot)}/file-restore`, { body: request });
   }
 
   /** Files as they are now, or as they are in a snapshot. */

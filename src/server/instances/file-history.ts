@@ -3,7 +3,7 @@ import type { FileChangeKind, FileVersion } from '#api/file.ts';
 import { ApiError } from '#api/error.ts';
 import { listSnapshotRows } from '#server/database/snapshots.ts';
 import type { FileEntry, FileServer } from '../runtime/runtime.ts';
-import { absolute, type FilesInstance, modeText, timeText, withFiles } from './files.ts';
+import { absolute, type FilesInstance, modeText, statOrNothing, timeText, withFiles } from './files.ts';
 import { idmapFor, loadInstance, reachFiles } from './reach-instance.ts';
 import { openSnapshot, type SnapshotUses } from './reach-snapshot.ts';
 
@@ -114,15 +114,6 @@ async function stateOf(
   const read = async (): Promise<string> =>
     await withFiles(services, await open(), server => digestOf(server, path, entry, signal));
   return { snapshot, entry, digest: () => (digest ??= read()) };
-}
-
-async function statOrNothing(server: FileServer, path: string): Promise<FileEntry | undefined> {
-  try {
-    return await server.stat(path);
-  } catch (error) {
-    if (ApiError.is(error, 'not-found')) return undefined;
-    throw error;
-  }
 }
 
 async function digestOf(

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
-import { invalid } from '#api/error.ts';
+import { ApiError, invalid } from '#api/error.ts';
 import type { Requestor } from '#api/event.ts';
 import type { FileInfo } from '#api/file.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
@@ -58,7 +58,7 @@ export async function getFile(
   requestor?: Requestor,
 ): Promise<FoundFile> {
   const found = await withFiles(services, instance, server => find(server, absolute(path)), stillRead);
-  tell(services, 'instance-file-retrieved', instance, path, requestor);
+  tellFile(services, 'instance-file-retrieved', instance, path, requestor);
   return found;
 }
 
@@ -112,7 +112,7 @@ export async function putFile(
     else if (upload.kind === 'symlink') await server.makeLink(place, await readTarget(upload.content));
     else await server.write(place, upload.content, upload.owner, upload.append);
   });
-  tell(services, 'instance-file-pushed', instance, path, requestor);
+  tellFile(services, 'instance-file-pushed', instance, path, requestor);
 }
 
 /** Deletes a file, a link or an empty directory. */
@@ -123,7 +123,7 @@ export async function deleteFile(
   requestor?: Requestor,
 ): Promise<void> {
   await withFiles(services, instance, server => server.remove(absolute(path)));
-  tell(services, 'instance-file-deleted', instance, path, requestor);
+  tellFile(services, 'instance-file-deleted', instance, path, requestor);
 }
 
 /** Clients may leave out the slash at the beginning. */
@@ -157,6 +157,20 @@ export function timeText(seconds: number): string {
   return `${(Number.isNaN(time.getTime()) ? new Date(0) : time).toISOString().slice(0, 19)}Z`;
 }
 
+/** Undefined when nothing is there. */
+export async function statOrNothing(
+  server: FileServer,
+  path: string,
+  followLinks = false,
+): Promise<FileEntry | undefined> {
+  try {
+    return await server.stat(path, followLinks);
+  } catch (error) {
+    if (ApiError.is(error, 'not-found')) return undefined;
+    throw error;
+  }
+}
+
 function checkKind(path: string, entry: FileEntry): FileEntry {
   if (entry.kind === 'other') throw invalid('path', `"${path}" is a device, socket or pipe`);
   return entry;
@@ -176,7 +190,14 @@ async function readTarget(content: Readable): Promise<string> {
   return target;
 }
 
-function tell(services: Uses, action: string, instance: FilesInstance, file: string, requestor?: Requestor): void {
+/** Tells listeners what was done with a file. */
+export function tellFile(
+  services: Pick<Uses, 'events'>,
+  action: string,
+  instance: FilesInstance,
+  file: string,
+  requestor?: Requestor,
+): void {
   const { name, snapshot } = instance;
   const source = snapshot === undefined ? instancePath(name) : snapshotPath(name, snapshot);
   emitLifecycle(services.events, action, source, {

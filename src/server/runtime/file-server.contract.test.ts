@@ -1,73 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { silentLog } from '#base/log.ts';
-import { FileServers, type FilesPlace } from './file-servers.ts';
 import type { FileServer } from './runtime.ts';
-import { createTinyRootfs, startTinyContainer, testIdmap, type TinyContainer } from './testing/tiny-container.ts';
+import { placeNames, useFilePlaces } from './testing/file-places.ts';
+import { testIdmap } from './testing/tiny-container.ts';
 
 const mebibyte = 2 ** 20;
-const folder = mkdtempSync('/var/tmp/file-server-');
-const image = path.join(folder, 'image');
-const pool = path.join(folder, 'pool');
 const corePattern = '/proc/sys/kernel/core_pattern';
-const servers = new FileServers(silentLog, { idleMs: 50 });
-let container: TinyContainer;
-const places = new Map<string, FilesPlace>();
-
-beforeAll(() => {
-  container = startTinyContainer();
-  execFileSync('truncate', ['-s', '200M', image]);
-  execFileSync('mkfs.btrfs', ['-q', image]);
-  mkdirSync(pool);
-  execFileSync('mount', ['-o', 'loop', image, pool]);
-  const stopped = ['ext4', 'btrfs'].map(kind => {
-    const rootfs = path.join(kind === 'btrfs' ? pool : folder, `rootfs-${kind}`);
-    createTinyRootfs(rootfs);
-    const place: FilesPlace = { id: kind, rootfs, idmap: testIdmap, running: undefined };
-    return [`stopped, on ${kind}`, place] as const;
-  });
-  const { id, rootfs, target } = container;
-  const all: (readonly [string, FilesPlace])[] = [
-    ['running', { id, rootfs, idmap: testIdmap, running: target }],
-    ...stopped,
-  ];
-  for (const [name, place] of all) places.set(name, place);
-  for (const place of places.values()) plantTraps(place.rootfs);
-});
-
-afterAll(async () => {
-  await servers.close();
-  container[Symbol.dispose]();
-  execFileSync('umount', [pool]);
-  rmSync(folder, { recursive: true });
-});
-
-/** What a hostile guest would put in its own tree. */
-function plantTraps(rootfs: string): void {
-  const traps = path.join(rootfs, 'traps');
-  mkdirSync(traps);
-  symlinkSync(container.secret, path.join(traps, 'absolute'));
-  symlinkSync(`../../../../../../../../..${container.secret}`, path.join(traps, 'upwards'));
-  symlinkSync('/proc/1/root', path.join(traps, 'magic'));
-  symlinkSync('loop', path.join(traps, 'loop'));
-  execFileSync('mkfifo', [path.join(traps, 'fifo')]);
-  execFileSync('mknod', [path.join(traps, 'null'), 'c', '1', '3']);
-  execFileSync('mknod', [path.join(traps, 'disk'), 'b', '7', '0']);
-}
+const host = useFilePlaces();
+const { servers, places } = host;
 
 async function text(stream: Readable): Promise<string> {
   const parts: Buffer[] = [];
@@ -77,7 +22,7 @@ async function text(stream: Readable): Promise<string> {
 
 const from = (content: string): Readable => Readable.from([Buffer.from(content)]);
 
-describe.each(['running', 'stopped, on ext4', 'stopped, on btrfs'])('files of an instance that is %s', name => {
+describe.each(placeNames)('files of an instance that is %s', name => {
   let files: FileServer;
   let rootfs: string;
   beforeAll(async () => {
@@ -240,7 +185,7 @@ describe.each(['running', 'stopped, on ext4', 'stopped, on btrfs'])('files of an
   test.each(['absolute', 'upwards'])('a link that leads %s finds nothing outside', async trap => {
     await expect(files.read(`/traps/${trap}`)).rejects.toMatchObject({ code: 'not-found' });
     await expect(files.write(`/traps/${trap}`, from('x'), {})).rejects.toMatchObject({ code: 'not-found' });
-    expect(readFileSync(container.secret, 'utf8')).toBe('secret of the host');
+    expect(readFileSync(host.container.secret, 'utf8')).toBe('secret of the host');
   });
 
   test.each(['fifo', 'null', 'disk'])('a %s is told apart and never opened', async trap => {
@@ -348,7 +293,7 @@ describe('the processes', () => {
     if (!place) return;
     const before = await servers.open(place);
     expect(await before.list('/proc')).toContain('1');
-    container.stop();
+    host.container.stop();
     const after = await servers.open({ ...place, running: undefined });
     expect(await after.list('/proc')).toEqual([]);
     await after.close();

@@ -5,9 +5,20 @@ import { ApiError, type ErrorCode } from '#api/error.ts';
 import { kernel } from '#native/kernel.ts';
 import { decodeEntries, decodeEntry } from './file-entry.ts';
 import { DescriptorHandle } from './file-handle.ts';
+import { type ParentFolder, restoreThrough } from './file-restore.ts';
 import { HelperFailure, type Answer, type HelperConnection } from './helper-connection.ts';
 import { Fields, fileOperations, keep, openFlags } from './namespace-protocol.ts';
-import type { FileAccess, FileChange, FileEntry, FileHandle, FileOwner, FileServer, NamedEntry } from './runtime.ts';
+import type {
+  FileAccess,
+  FileChange,
+  FileEntry,
+  FileHandle,
+  FileOwner,
+  FileServer,
+  NamedEntry,
+  RestoredFiles,
+  RestoreOptions,
+} from './runtime.ts';
 
 /** A request that takes longer has met a file system of the guest's that hangs. */
 const deadlineMs = 30_000;
@@ -108,6 +119,24 @@ export class HelperFileServer implements FileServer {
     await this.#request(fileOperations.rename, new Fields().u32(replace ? 1 : 0).strings(from, to), from);
   }
 
+  async restore(source: FileServer, from: string, to: string, options: RestoreOptions): Promise<RestoredFiles> {
+    if (!(source instanceof HelperFileServer))
+      throw new TypeError('Only a file server of this kind can be restored from');
+    const parent = await source.#openParent(from);
+    try {
+      return await restoreThrough(this.#connection, parent, to, options);
+    } catch (error) {
+      throw fileError(error, to);
+    }
+  }
+
+  async #openParent(path: string): Promise<ParentFolder> {
+    const answer = await this.#request(fileOperations.openParent, new Fields().strings(path), path);
+    const [descriptor] = answer.descriptors;
+    if (descriptor === undefined) throw new ApiError('internal', `The file server sent no descriptor for "${path}"`);
+    return { descriptor, name: answer.payload.toString() };
+  }
+
   close(): Promise<void> {
     if (!this.#released) this.#release();
     this.#released = true;
@@ -179,6 +208,7 @@ const reasons: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EROFS: ['permission-denied', 'is on a read-only file system'],
   ELOOP: ['permission-denied', 'leads through a link that is not followed, or through too many'],
   EXDEV: ['permission-denied', 'holds a mount point'],
+  EOVERFLOW: ['unsupported', 'holds folders that lie too deep'],
   EBUSY: ['busy', 'is in use, such as a mount point'],
   ETXTBSY: ['busy', 'is a program that runs'],
   EINVAL: ['invalid-argument', 'is neither a regular file nor a folder, or its name or owner is not valid'],

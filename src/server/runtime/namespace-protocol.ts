@@ -23,6 +23,8 @@ export const fileOperations = {
   setAttributes: 10,
   rename: 11,
   listEntries: 12,
+  openParent: 13,
+  restore: 14,
 } as const;
 
 /** Stands for "leave as it is" in owner fields. */

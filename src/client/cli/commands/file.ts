@@ -5,6 +5,7 @@ import { listFiles } from './file-list.ts';
 import { mountFiles } from './file-mount.ts';
 import { pull } from './file-pull.ts';
 import { makeFolder, push } from './file-push.ts';
+import { restoreFile } from './file-restore.ts';
 import { writableTarget } from './file-target.ts';
 
 const ownerOptions = {
@@ -69,6 +70,23 @@ export const commands: readonly CommandSpec[] = [
     examples: [['file history c1 /etc/fstab', 'When did /etc/fstab change, and which snapshots have which version?']],
     options: { format: formatOption },
     run: (session, [target = '', path], options) => printHistory(session, target, path, options.format as Format),
+  }),
+  command({
+    path: 'file restore',
+    usage: '[<remote>:]<instance>@<snapshot>:/<path> [<target path>]',
+    summary: 'Bring files of a snapshot back',
+    details:
+      'The file or folder takes the place of what is there, all at once, with owners, modes and attributes. What it replaces stays beside it as "NAME.~1~". A target that ends with a slash is a folder to put it in.',
+    examples: [
+      ['file restore c1@snap0:/etc/fstab', 'Bring one file back; the present one becomes /etc/fstab.~1~.'],
+      ['file restore --force c1@snap0:/srv/site', 'Bring a folder back, and drop the present one.'],
+      ['file restore c1@snap0:/etc/fstab /root/', 'Put the old file into another folder.'],
+    ],
+    options: {
+      createDirs: flag('-p,--create-dirs', 'Create any directories necessary'),
+      force: flag('--force', 'Do not keep what is replaced'),
+    },
+    run: (session, [source = '', target], options) => restoreFile(session, source, target, options),
   }),
   command({
     path: 'file edit',

@@ -92,6 +92,11 @@ export const snapshotsPost: JsonSchema = {
   type: 'object',
   properties: { name: text, stateful: flag, expires_at: text },
 };
+export const fileRestorePost: JsonSchema = {
+  type: 'object',
+  required: ['path'],
+  properties: { path: text, target: text, force: flag, create_dirs: flag },
+};
 export const snapshotPut: JsonSchema = { type: 'object', properties: { expires_at: text } };
 
 export const profilesPost: JsonSchema = {

@@ -81,7 +81,7 @@ async function put(services: Services, request: ApiRequest): Promise<Reply> {
   const { name = '', snapshot = '' } = request.params;
   const { project } = request;
   const body = (request.body ?? {}) as { expires_at?: string };
-  await mustExist(services, project, name, snapshot);
+  await snapshotMustExist(services, project, name, snapshot);
   if (body.expires_at === undefined && request.method === 'PATCH') return sync();
   const expiresAt = body.expires_at ?? zeroTime;
   const check = (writable: unknown): void => assertEtag(request.headers['if-match'], writable);
@@ -99,7 +99,7 @@ async function rename(services: Services, request: ApiRequest): Promise<Reply> {
   const { requestor } = request.caller;
   const { name: to } = request.body as InstancePost;
   if (!to) throw invalid('name', 'is required');
-  await mustExist(services, project, name, snapshot);
+  await snapshotMustExist(services, project, name, snapshot);
   return accepted(
     services.operations.run(snapshotOperation(request, 'Renaming snapshot', name, snapshot), ({ signal }) =>
       renameSnapshot(services, project, name, { from: snapshot, to }, { signal, requestor }),
@@ -111,7 +111,7 @@ async function remove(services: Services, request: ApiRequest): Promise<Reply> {
   const { name = '', snapshot = '' } = request.params;
   const { project } = request;
   const { requestor } = request.caller;
-  await mustExist(services, project, name, snapshot);
+  await snapshotMustExist(services, project, name, snapshot);
   return accepted(
     services.operations.run(snapshotOperation(request, 'Deleting snapshot', name, snapshot), ({ signal }) =>
       deleteSnapshot(services, project, name, snapshot, { signal, requestor }),
@@ -119,13 +119,25 @@ async function remove(services: Services, request: ApiRequest): Promise<Reply> {
   );
 }
 
-async function mustExist(services: Services, project: string, name: string, snapshot: string): Promise<void> {
+/** Throws "not-found" before an operation begins. */
+export async function snapshotMustExist(
+  services: Services,
+  project: string,
+  name: string,
+  snapshot: string,
+): Promise<void> {
   await services.database.read(async reader => {
     await getSnapshot(reader, (await getInstance(reader, project, name)).id, snapshot);
   });
 }
 
-function snapshotOperation(request: ApiRequest, description: string, name: string, snapshot: string): OperationRequest {
+/** An operation about a snapshot, for the request that asks for it. */
+export function snapshotOperation(
+  request: ApiRequest,
+  description: string,
+  name: string,
+  snapshot: string,
+): OperationRequest {
   const operation = instanceOperation(request, description, [name]);
   const urls = { instances_snapshots: [snapshotPath(name, snapshot)] };
   return { ...operation, resources: { ...operation.resources, ...urls } };

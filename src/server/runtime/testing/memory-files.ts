@@ -1,7 +1,17 @@
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { ApiError, notFound } from '#api/error.ts';
-import type { FileAccess, FileChange, FileEntry, FileHandle, FileOwner, FileServer, NamedEntry } from '../runtime.ts';
+import type {
+  FileAccess,
+  FileChange,
+  FileEntry,
+  FileHandle,
+  FileOwner,
+  FileServer,
+  NamedEntry,
+  RestoredFiles,
+  RestoreOptions,
+} from '../runtime.ts';
 
 interface Node {
   kind: FileEntry['kind'];
@@ -131,6 +141,17 @@ export class MemoryFiles implements FileServer {
         this.#nodes.set(normal(to) + each.slice(normal(from).length), node);
       }
     });
+  }
+
+  async restore(source: FileServer, from: string, to: string, { keep }: RestoreOptions): Promise<RestoredFiles> {
+    if (!(source instanceof MemoryFiles)) throw new TypeError('Only files in memory can be restored from');
+    const copied = [...source.#nodes].filter(([each]) => each === normal(from) || each.startsWith(`${normal(from)}/`));
+    source.#get(from, false);
+    const kept = keep && this.#nodes.has(normal(to)) ? `${path.posix.basename(to)}.~1~` : undefined;
+    if (kept !== undefined) await this.rename(to, path.posix.join(path.posix.dirname(to), kept), false);
+    else if (this.#nodes.has(normal(to))) await this.remove(to, true);
+    for (const [each, node] of copied) this.#nodes.set(normal(to) + each.slice(normal(from).length), { ...node });
+    return { files: copied.length, bytes: 0, leftOut: 0, ...(kept !== undefined && { kept }) };
   }
 
   close(): Promise<void> {
