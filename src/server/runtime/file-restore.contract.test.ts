@@ -121,6 +121,8 @@ describe.each(placeNames)('restoring files of a snapshot into an instance that i
     const options = { keep: true, signal: cancel.signal, onProgress };
     await expect(files.restore(source, '/root/many-files', '/root/copied', options)).rejects.toThrow('given up');
     expect(seen[0]).toBeLessThan(2000);
+    const late = { keep: true, signal: cancel.signal };
+    await expect(files.restore(source, '/root/many-files', '/root/copied', late)).rejects.toThrow('given up');
     expect((await files.list('/root')).filter(entry => entry.startsWith('.restore-') || entry === 'copied')).toEqual(
       [],
     );

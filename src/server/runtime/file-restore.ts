@@ -33,6 +33,7 @@ export async function restoreThrough(
   progress.on('data', (chunk: Buffer) => onProgress?.(decodeProgress(chunk, lastRecord(chunk))));
   progress.on('error', () => undefined);
   signal?.addEventListener('abort', cancel);
+  if (signal?.aborted) cancel();
   try {
     const fields = new Fields().u32(keep ? 1 : 0).strings(name, path);
     const { payload } = await connection.request(fileOperations.restore, fields, [descriptor, theirs]);
