@@ -1,6 +1,10 @@
 import type { Writable } from 'node:stream';
+import { ApiError } from '#api/error.ts';
 import type { PipedCommand } from '#base/piped-command.ts';
 import type { FrameChannel } from './frame-channel.ts';
+
+/** How long a program may take to put away what it has when its peer is gone. */
+const patienceMs = 5000;
 
 export interface ByteCounts {
   readonly onSent?: (bytes: number) => void;
@@ -17,7 +21,12 @@ export async function carryCommand(
   signal: AbortSignal,
   counts: ByteCounts = {},
 ): Promise<void> {
-  const abort = (): void => command.kill();
+  const abort = (): void => {
+    // An rsync whose input ends keeps the half of a file that it has; the next attempt goes on with that.
+    command.input.end();
+    if (!ApiError.is(signal.reason, 'unavailable')) command.kill();
+    else setTimeout(() => command.kill(), patienceMs).unref();
+  };
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
   const sending = channel.send(command.output as AsyncIterable<Buffer>, counts.onSent);

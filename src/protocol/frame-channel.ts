@@ -62,6 +62,10 @@ export class FrameChannel {
     this.#socket.resume();
   }
 
+  get isLost(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /**
    * The chunks of the next stream, each of them only until the one after it is asked for; throws "unavailable" when the
    * connection ends before the stream does.

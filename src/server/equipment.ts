@@ -2,6 +2,7 @@ import { MinuteClock } from '#base/minute-clock.ts';
 import { kernel } from '#native/kernel.ts';
 import type { Equipment } from './daemon.ts';
 import { deleteExpiredBackups } from './backups/expire-backups.ts';
+import { deleteExpiredPartial } from './migration/expire-partial.ts';
 import { recoverBackups } from './backups/recover-backups.ts';
 import { openGuestApi } from './devlxd/guest-api.ts';
 import { recoverImages } from './images/delete-image.ts';
@@ -85,6 +86,7 @@ export const equipment: Equipment = {
     },
     { what: 'keeping images up to date', run: services => imageUpkeep.run(services) },
     { what: 'deleting expired backups', run: services => deleteExpiredBackups(services) },
+    { what: 'deleting what arrived partly', run: services => deleteExpiredPartial(services) },
   ],
   stopAll: async (services, { timeoutMs }) => {
     await stopAllInstances(services, timeoutMs);

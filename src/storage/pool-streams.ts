@@ -24,6 +24,17 @@ export async function openReceiver(pool: Pool, check: CheckTree): Promise<TreeRe
   return hasTreeStreams(pool.driver) ? await pool.driver.openReceiver(check) : undefined;
 }
 
+/** Puts snapshots that were received in place, and leaves the volume itself as it is. */
+export async function placeReceivedSnapshots(
+  pool: Pool,
+  receiver: TreeReceiver,
+  volume: Volume,
+  snapshots: readonly string[],
+): Promise<void> {
+  using _lock = await Pool.holdAll([[pool, volume]], 'receive');
+  for (const name of snapshots) await receiver.placeSnapshot({ volume, name });
+}
+
 /** Puts a volume and snapshots of it that were received in place. */
 export async function placeReceived(
   pool: Pool,

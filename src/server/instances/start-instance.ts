@@ -19,6 +19,7 @@ import { idmapOf, idmapVolatile, keptIdmap } from './idmap.ts';
 import { noteStarted, startDevices } from './instance-devices.ts';
 import { type HandOver, handOverKey, handOverOf, writeHandOver } from './hand-over.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
+import { assertWhole } from './partial.ts';
 import { snapshotAtStart } from './scheduled-snapshots.ts';
 import { parseCpuSet } from './limit-keys.ts';
 import { hostResources, resourceLimits, withThrottles } from './limits.ts';
@@ -65,6 +66,7 @@ export async function startHeld(
   const id = containerId(project, name);
   const found = await services.database.read(reader => getInstance(reader, project, name));
   assertAllowed(name, found.ready, services.runtime.status(id), 'start');
+  assertWhole(found);
   await using revert = new Revert(services.log);
 
   const volumeFolder = await mountRoot(services, found);

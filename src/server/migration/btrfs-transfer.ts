@@ -37,13 +37,14 @@ export async function sendTrees(
 
 /**
  * Receives trees into a place beside the volume. On a refresh the source is told which it need not send: those of
- * snapshots that are here and the same.
+ * snapshots that are here and the same. `onWhole` is told which snapshots have come with all their trees.
  */
 export async function receiveTrees(
   channel: FrameChannel,
   receiver: TreeReceiver,
   target: { readonly volume: Volume; readonly refresh: boolean; readonly known: readonly string[] },
   { count, signal }: Watch,
+  onWhole: (snapshot: string) => void,
 ): Promise<void> {
   const offered = treesOf(await channel.json());
   let wanted = offered;
@@ -57,9 +58,10 @@ export async function receiveTrees(
     wanted = offered.filter(tree => missing.has(tree.snapshot));
     await channel.sendJson({ subvolumes: wanted } satisfies TreeList);
   }
-  for (const tree of wanted) {
+  for (const [index, tree] of wanted.entries()) {
     const parent = offered.slice(0, offered.indexOf(tree)).findLast(one => one.path === tree.path);
     await receiver.receive(tree, parent, channel.chunks(count), signal);
+    if (wanted[index + 1]?.snapshot !== tree.snapshot) onWhole(tree.snapshot);
   }
 }
 

@@ -3,6 +3,7 @@ import { ApiError } from '#api/error.ts';
 import { findInstance, getInstance, type InstanceRecord } from '#server/database/instances.ts';
 import { beginInstance } from '../instances/create-instance.ts';
 import type { ActionContext, InstanceServices } from '../instances/instance-services.ts';
+import { isPartial, markPartial } from '../instances/partial.ts';
 import { rootPool, rootVolume } from '../instances/root-volume.ts';
 import { assertAllowed } from '../instances/status.ts';
 import { containerId } from '../paths.ts';
@@ -30,8 +31,13 @@ export async function beginReceive(
   const { source } = request;
   const alone = source.instance_only === true || source.container_only === true;
   const takesOver = source.hand_over === true;
+  const found = await services.database.read(reader => findInstance(reader, project, request.name ?? ''));
+  if (found && isPartial(found) && !source.refresh)
+    throw new ApiError(
+      'already-exists',
+      `Instance "${found.name}" is here, but has only partly arrived: go on with "--resume", or delete it first`,
+    );
   if (source.refresh) {
-    const found = await services.database.read(reader => findInstance(reader, project, request.name ?? ''));
     if (found) return await beginRefresh(services, found, { alone, takesOver });
   }
   if (source.live) throw new ApiError('unsupported', 'Cannot take over running processes: use "--stateless"');
@@ -75,6 +81,10 @@ async function receiveNew(
       known: [],
       begin: async wanted => void (arrived = wanted),
       complete: () => complete(arrived.map(snapshotOf)),
+      keepPart: async names => {
+        await services.database.write(tx => markPartial(tx, record.id, true));
+        await complete(arrived.filter(({ name }) => names.includes(name)).map(snapshotOf));
+      },
       arrival: takesOver ? arrivalOf(services, record, true, context) : undefined,
     },
     await meet(meeting, context.signal),

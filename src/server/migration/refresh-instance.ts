@@ -9,6 +9,7 @@ import {
 } from '#server/database/snapshots.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { type ActionContext, instancePath, type InstanceServices } from '../instances/instance-services.ts';
+import { isPartial, markPartial } from '../instances/partial.ts';
 import { rootPool, rootVolume } from '../instances/root-volume.ts';
 import { holdInstance } from '../instances/status.ts';
 import { type Meeting, meet } from './channels.ts';
@@ -49,7 +50,11 @@ export async function refreshInstance(
     compress,
     known: known.filter(({ ready }) => ready).map(one => ({ name: one.name, createdAt: secondsOf(one.createdAt) })),
     begin: (wanted, gone) => steps.begin(wanted, alone ? [] : gone),
-    complete: () => steps.complete(),
+    complete: async () => {
+      await steps.complete();
+      await services.database.write(tx => markPartial(tx, record.id, false));
+    },
+    keepPart: isPartial(record) ? names => steps.completePart(names) : undefined,
     arrival: takesOver ? arrivalOf(services, record, false, context) : undefined,
   };
   await receive(incoming, await meet(meeting, context.signal), context);

@@ -18,7 +18,7 @@ export class RefreshSteps {
   readonly #database: Database;
   readonly #rows: SnapshotRows;
   readonly #revert: Revert;
-  #added: readonly number[] = [];
+  #added: readonly { readonly id: number; readonly name: string }[] = [];
   #replaced: readonly SnapshotEntry[] = [];
   #gone: SnapshotRows['known'] = [];
 
@@ -35,13 +35,27 @@ export class RefreshSteps {
     this.#replaced = wanted.filter(isKnown);
     this.#gone = rows.known.filter(({ name }) => gone.includes(name));
     const fresh = wanted.filter(entry => !isKnown(entry));
-    this.#added = await this.#database.write(tx => Promise.all(fresh.map(entry => rows.insert(tx, entry, false))));
-    for (const [index, id] of this.#added.entries())
+    this.#added = await this.#database.write(tx =>
+      Promise.all(fresh.map(async entry => ({ id: await rows.insert(tx, entry, false), name: entry.name }))),
+    );
+    for (const { id, name } of this.#added)
       this.#revert.add('inserting the row of a snapshot', async () => {
-        await rows.deleteContent(fresh[index]?.name ?? '');
+        await rows.deleteContent(name);
         await this.#database.write(tx => rows.deleteRow(tx, id));
       });
     await faultPoint('refresh.after-row');
+  }
+
+  /** Keeps new snapshots that have come, and nothing else of the refresh. */
+  async completePart(names: readonly string[]): Promise<void> {
+    const rows = this.#rows;
+    await this.#database.write(async tx => {
+      for (const { id, name } of this.#added) {
+        if (names.includes(name)) await rows.setReady(tx, id, true);
+        else await rows.deleteRow(tx, id);
+      }
+    });
+    this.#revert.commit();
   }
 
   async complete(): Promise<void> {
@@ -53,7 +67,7 @@ export class RefreshSteps {
         if (old) await rows.deleteRow(tx, old.id);
         await rows.insert(tx, entry, true);
       }
-      for (const id of this.#added) await rows.setReady(tx, id, true);
+      for (const { id } of this.#added) await rows.setReady(tx, id, true);
       for (const { id } of this.#gone) await rows.setReady(tx, id, false);
     });
     this.#revert.commit();

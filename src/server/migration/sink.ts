@@ -4,10 +4,11 @@ import { kernel } from '#native/kernel.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { snapshotNameProblem } from '#base/names.ts';
 import type { Volume } from '#storage/driver.ts';
-import { openReceiver, placeReceived, poolHasStreams } from '#storage/pool-streams.ts';
+import { openReceiver, placeReceived, placeReceivedSnapshots, poolHasStreams } from '#storage/pool-streams.ts';
 import type { Pool } from '#storage/pool.ts';
 import { receiveTrees } from './btrfs-transfer.ts';
 import { checkReceived } from './check-received.ts';
+import { CutOff, wasCutOff } from './cut-off.ts';
 import { compareSnapshots, type KnownSnapshot } from './compare-snapshots.ts';
 import { ControlChannel, explanationMs } from '#protocol/control-channel.ts';
 import { FrameChannel } from '#protocol/frame-channel.ts';
@@ -32,6 +33,8 @@ export interface Incoming {
   /** Called when everything is in place: the last moment that can fail. */
   complete(): Promise<void>;
   readonly arrival?: Arrival | undefined;
+  /** Called in the place of complete() when the connection broke and these snapshots are in place, but not the rest. */
+  readonly keepPart?: ((snapshots: readonly string[]) => Promise<void>) | undefined;
 }
 
 /** What is received from a server that lets it go when everything has come: then it has to run here. */
@@ -61,6 +64,7 @@ export async function receive(incoming: Incoming, channels: Channels, context: T
     if (incoming.arrival) await takeOver(incoming.arrival, control, word.next);
     await control.tell(undefined);
   } catch (error) {
+    if (error instanceof CutOff) throw await keepPart(incoming, error);
     // The files may stop coming before the source has said why.
     if (ApiError.is(error, 'unavailable') && !signal.aborted)
       await sleep(explanationMs, undefined, { signal }).catch(() => undefined);
@@ -71,6 +75,13 @@ export async function receive(incoming: Incoming, channels: Channels, context: T
     signal.removeEventListener('abort', hangUp);
     close(channels);
   }
+}
+
+/** Returns what to tell whoever asked for the transfer. */
+async function keepPart(incoming: Incoming, cutOff: CutOff): Promise<Error> {
+  await incoming.keepPart?.(cutOff.snapshots);
+  const kept = 'what has arrived stays for a week: go on with "--resume"';
+  return new ApiError('unavailable', `${cutOff.message}; ${kept}`, { cause: cutOff });
 }
 
 /** Tells the source that everything has come, and starts it when the source has let it go. */
@@ -130,7 +141,7 @@ async function transfer(
 }
 
 async function receiveNative(
-  { pool, volume, refresh, known }: Incoming,
+  { pool, volume, refresh, known, keepPart }: Incoming,
   fs: FrameChannel,
   names: readonly string[],
   watch: Watch,
@@ -138,8 +149,16 @@ async function receiveNative(
   await using receiver = await openReceiver(pool, folder => checkReceived(volume.kind, folder));
   if (!receiver) throw new ApiError('internal', 'The storage pool takes no streams after all');
   const target = { volume, refresh, known: known.map(({ name }) => name).filter(name => !names.includes(name)) };
-  await receiveTrees(fs, receiver, target, watch);
-  watch.signal.throwIfAborted();
+  const whole: string[] = [];
+  try {
+    await receiveTrees(fs, receiver, target, watch, snapshot => whole.push(snapshot));
+    watch.signal.throwIfAborted();
+  } catch (error) {
+    const snapshots = whole.filter(name => name !== '');
+    if (!keepPart || snapshots.length === 0 || !(await wasCutOff(error, fs, watch.signal))) throw error;
+    await placeReceivedSnapshots(pool, receiver, volume, snapshots);
+    throw new CutOff(snapshots, error);
+  }
   await placeReceived(pool, receiver, volume, names);
 }
 
@@ -152,25 +171,36 @@ interface Files {
 }
 
 async function receiveFiles(
-  { pool, volume }: Incoming,
+  { pool, volume, keepPart }: Incoming,
   { fs, agreement, names, twice, offer }: Files,
   watch: Watch,
 ): Promise<void> {
   const idmap = shiftOf(offer.idmap);
   const options = { features: agreement.rsync, ...(idmap && { idmap }) };
+  let cutOff: CutOff | undefined;
   await pool.refillVolume(volume, async (folder, keepSnapshot) => {
+    const whole: string[] = [];
     const next = async (): Promise<void> => {
       await receiveByRsync(fs, folder, options, watch);
       await checkReceived(volume.kind, folder);
     };
-    for (const name of names) {
+    try {
+      for (const name of names) {
+        await next();
+        await keepSnapshot(name);
+        whole.push(name);
+      }
       await next();
-      await keepSnapshot(name);
+      if (twice) await next();
+      watch.signal.throwIfAborted();
+    } catch (error) {
+      if (!keepPart || !(await wasCutOff(error, fs, watch.signal))) throw error;
+      // The half of the rest is what the next attempt begins with.
+      await checkReceived(volume.kind, folder);
+      cutOff = new CutOff(whole, error);
     }
-    await next();
-    if (twice) await next();
-    watch.signal.throwIfAborted();
   });
+  if (cutOff) throw cutOff;
 }
 
 function checkSnapshots({ snapshots, snapshotNames }: MigrationHeader): readonly SnapshotEntry[] {

@@ -32,21 +32,25 @@ export const commands: readonly CommandSpec[] = [
     usage: '[<remote>:]<source>[/<snapshot>] [[<remote>:]<destination>]',
     summary: 'Copy instances within or between servers',
     details:
-      'Between servers the target fetches from the source unless --mode says otherwise. A refreshed copy stays as it was until all that is new has come.',
+      'Between servers the target fetches from the source unless --mode says otherwise. A refreshed copy stays as it was until all that is new has come. When the connection breaks, the snapshots that have come whole (and between pools that use rsync, all files) stay there for a week for --resume to go on with; until then such an instance cannot start.',
     examples: [
       ['copy c1 c2', 'Copy an instance with its snapshots.'],
       ['copy c1/snap0 c2', 'A new instance from a snapshot.'],
       ['copy c1 office:', 'The same instance on another server.'],
       ['copy c1 office: --refresh', 'Bring that copy up to date.'],
+      ['copy c1 office: --resume', 'The connection was cut: bring what is missing.'],
     ],
     options: {
       ...copyOptions,
       ephemeral: flag('-e,--ephemeral', 'Ephemeral instance'),
       refresh: flag('--refresh', 'Perform an incremental copy'),
+      resume: flag('--resume', 'Go on with a copy that was cut off'),
     },
     run: async (session, [from = '', to = ''], options) => {
       const mode = options.mode as TransferMode;
-      const { operation, name } = await copyInstance(session, from, to, { ...options, mode, keepIdentity: false });
+      const refresh = options.refresh || options.resume;
+      const copy = { ...options, refresh, mode, keepIdentity: false };
+      const { operation, name } = await copyInstance(session, from, to, copy);
       if (name !== '') return;
       const [url = ''] = operation?.resources?.['instances'] ?? [];
       session.line(`Instance name is: ${decodeURIComponent(url.split('/').pop() ?? '')}`);
