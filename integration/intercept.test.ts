@@ -9,7 +9,9 @@ import { hostPidOfInit } from './harness/processes.ts';
 const daemon = useDaemon({ storage: 'dir' });
 const prefix = 'security.syscalls.intercept';
 const program = installedPath('native/build/guest-calls');
-const [EPERM, ENOENT, ESRCH, EBADF, EFAULT, EEXIST, EINVAL, ENAMETOOLONG, ELOOP] = [1, 2, 3, 9, 14, 17, 22, 36, 40];
+const [EPERM, ENOENT, ESRCH, EIO, EBADF, EFAULT, EEXIST, EINVAL, ENAMETOOLONG, ELOOP] = [
+  1, 2, 3, 5, 9, 14, 17, 22, 36, 40,
+];
 
 /** Its init makes a node again and again, and writes down how that went. */
 const busyInit = `#!/bin/sh
@@ -62,6 +64,8 @@ beforeAll(async () => {
   await daemon.must('config', 'set', 'c1', `${prefix}.sched_setscheduler`, 'true');
   await daemon.must('config', 'device', 'add', 'c1', 'open', 'disk', `source=${open}`, 'path=/open');
   await daemon.must('config', 'device', 'add', 'c1', 'closed', 'disk', `source=${closed}`, 'path=/closed');
+  const fuse = ['fuse', 'unix-char', 'source=/dev/fuse', 'path=/dev/fuse-for-all', 'mode=0666'];
+  await daemon.must('config', 'device', 'add', 'c1', ...fuse);
   await daemon.must('init', 'tiny', 'plain');
   for (const name of ['c1', 'plain'])
     await daemon.must('file', 'push', program, `${name}/bin/guest-calls`, '--mode=755');
@@ -127,6 +131,14 @@ test('a path that changes meanwhile leads nowhere that its owner may not write',
   expect(await calls('c1', 'race', '/closed/x')).toEqual({ raced: 0 });
   expect(readdirSync(closed)).toEqual([]);
   expect(await calls('c1', 'die')).toEqual({ alive: 0 });
+});
+
+test('a call that never ends is given up, and holds up nobody else', async () => {
+  const hanging = calls('c1', 'hang');
+  const began = performance.now();
+  expect(await calls('c1', 'node', '/tmp/meanwhile')).toEqual({ node: 0 });
+  expect(performance.now() - began).toBeLessThan(4000);
+  expect(await hanging).toEqual({ mount: 0, hang: EIO });
 });
 
 test('only the opaque mark of overlayfs is set, and only on what is the container’s own', async () => {

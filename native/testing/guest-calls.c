@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -109,6 +110,17 @@ static void die(void) {
     tell("alive", node(AT_FDCWD, "/tmp/survivor"));
 }
 
+/// A file system of the guest's that never answers.
+static void hang(void) {
+    int device = open("/dev/fuse-for-all", O_RDWR);
+    char options[80];
+    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0", device);
+    mkdir("/tmp/silent", 0755);
+    tell("mount", mount("silent", "/tmp/silent", "fuse", 0, options));
+    tell("hang", node(AT_FDCWD, "/tmp/silent/folder/x"));
+    umount2("/tmp/silent", MNT_DETACH);
+}
+
 static void priority(void) {
     struct sched_param param = {.sched_priority = 7};
     tell("fifo", syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &param));
@@ -134,6 +146,7 @@ int main(int count, char **arguments) {
     if (strcmp(verb, "links") == 0) links();
     if (strcmp(verb, "race") == 0) race(arguments[2]);
     if (strcmp(verb, "die") == 0) die();
+    if (strcmp(verb, "hang") == 0) hang();
     if (strcmp(verb, "priority") == 0) priority();
     if (strcmp(verb, "node") == 0) tell("node", node(AT_FDCWD, path));
     if (strcmp(verb, "opaque") == 0) tell("opaque", syscall(SYS_setxattr, path, opaque, "y", 1, 0));

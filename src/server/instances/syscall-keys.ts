@@ -42,7 +42,11 @@ export const syscallKeys = defineKeys({
   'security.syscalls.intercept.mknod': intercept('mknod()'),
   'security.syscalls.intercept.mount': notIntercepted('mount()'),
   'security.syscalls.intercept.mount.allowed': { type: 'string', summary: 'With mount: file systems that are safe' },
-  'security.syscalls.intercept.mount.fuse': { type: 'string', summary: 'With mount: file systems served by FUSE' },
+  'security.syscalls.intercept.mount.fuse': {
+    type: 'string',
+    summary: 'With mount: file systems served by FUSE',
+    check: fuseProblem,
+  },
   'security.syscalls.intercept.mount.shift': { type: 'boolean', summary: 'With mount: shift ids' },
   'security.syscalls.intercept.sched_setscheduler': intercept('sched_setscheduler()'),
   'security.syscalls.intercept.setxattr': intercept('setxattr()'),
@@ -56,7 +60,19 @@ export function syscallProblem(config: ConfigMap): string | undefined {
   const other = denies[0] ?? (allows ? 'security.syscalls.allow' : undefined);
   if (config['raw.seccomp'] && other) return `Config key "raw.seccomp" cannot be set with "${other}"`;
   if (allows && denies[0]) return `Config key "security.syscalls.allow" cannot be set with "${denies[0]}"`;
-  return undefined;
+  const allowedMounts = list(config['security.syscalls.intercept.mount.allowed']);
+  const both = list(config['security.syscalls.intercept.mount.fuse'])
+    .map(pair => pair.split('=')[0] ?? '')
+    .find(fileSystem => allowedMounts.includes(fileSystem));
+  if (both === undefined) return undefined;
+  return `File system "${both}" cannot be in both "security.syscalls.intercept.mount.allowed" and ".fuse"`;
+}
+
+const list = (value: string | undefined): readonly string[] => (value ? value.split(',') : []);
+
+function fuseProblem(value: string): string | undefined {
+  const bad = list(value).find(pair => !/^[^=]+=[^=]+$/.test(pair));
+  return bad === undefined ? undefined : `must hold pairs such as "ext4=fuse2fs", not "${bad.slice(0, 60)}"`;
 }
 
 /** What the host does for an instance. One without an id map has its own rights. */

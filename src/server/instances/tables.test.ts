@@ -65,6 +65,7 @@ describe('config keys', () => {
     ['raw.idmap', 'x', 'must hold lines such as'],
     ['security.syscalls.deny', 'mkdir; rm', 'must hold names of system calls'],
     ['security.syscalls.deny', 'mkdir notify', 'must hold names of system calls'],
+    ['security.syscalls.intercept.mount.fuse', 'ext2', 'must hold pairs such as'],
     ['security.syscalls.intercept.bpf', 'true', 'bpf() is not intercepted here'],
     ['security.syscalls.intercept.mount', 'true', 'mount() is not intercepted here'],
     ['security.syscalls.intercept.sysinfo', 'true', 'is not a known key'],
@@ -151,6 +152,12 @@ test('keys about system calls make one policy, and only the usual one when they 
   expect(syscallProblem({ 'raw.seccomp': 'x', 'security.syscalls.deny': 'y' })).toContain('security.syscalls.deny');
   expect(syscallProblem({ 'security.syscalls.allow': 'x', 'security.syscalls.deny_default': '1' })).toContain('allow');
   expect(syscallProblem({ 'security.syscalls.allow': 'x' })).toBeUndefined();
+  const mounts = {
+    'security.syscalls.intercept.mount.allowed': 'xfs,ext4',
+    'security.syscalls.intercept.mount.fuse': 'ext4=fuse2fs',
+  };
+  expect(syscallProblem(mounts)).toContain('File system "ext4"');
+  expect(syscallProblem({ ...mounts, 'security.syscalls.intercept.mount.allowed': 'xfs' })).toBeUndefined();
 });
 
 test('intercepted calls are passed on by the policy, whatever else it says', () => {

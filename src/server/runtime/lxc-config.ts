@@ -108,9 +108,8 @@ function* deviceRules(spec: ContainerSpec, context: ConfigContext): Generator<[s
   }
   yield [`${key}.deny`, 'a'];
   const own = spec.mounts.flatMap(({ device }) => (device ? [deviceRule(device)] : []));
-  for (const rule of [...usualDevices, ...own]) {
-    if (!makesNodes || rule !== consoleDevice) yield [`${key}.allow`, rule];
-  }
+  const usual = usualDevices.filter(rule => !makesNodes || rule !== consoleDevice);
+  for (const rule of [...usual, ...own]) yield [`${key}.allow`, rule];
 }
 
 function* mountEntries(spec: ContainerSpec, context: ConfigContext): Generator<string> {
