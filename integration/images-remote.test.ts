@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { TestDaemon } from './harness/daemon.ts';
 import { useDaemon } from './harness/fixture.ts';
+import { serveProxy } from './harness/proxy-server.ts';
 import { makeSplitImage, serve, serveFiles, sha256, streamsTree, type TestServer } from './harness/streams-server.ts';
 
 const daemon = useDaemon({ storage: 'btrfs', image: false });
@@ -296,5 +297,56 @@ describe('a hostile LXD server', () => {
   test('with no certificate in the request is not believed, nor is one that is none', async () => {
     expect(await fetchFrom(alias, { certificate: '' })).toContain('Cannot reach');
     expect(await fetchFrom(alias, { certificate: 'x\ny' })).toContain('source.certificate');
+  });
+});
+
+describe('a proxy', () => {
+  const tree = streamsTree([['20260101_0000', first]]);
+  afterEach(async () => {
+    for (const key of ['http', 'https', 'ignore_hosts']) await daemon.must('config', 'unset', `core.proxy_${key}`);
+    await removeImages();
+  });
+
+  test('carries what is fetched over HTTPS in a tunnel', async () => {
+    await using server = await serve(serveFiles(tree), { tls: true });
+    await using proxy = await serveProxy(server);
+    await daemon.must('config', 'set', 'core.proxy_https', proxy.url);
+    const source = { server: 'https://images.test', certificate: server.certificate, protocol: 'simplestreams' };
+    expect((await copy({ ...source, alias: 'busy' })).json?.metadata).toMatchObject({ status: 'Success' });
+    expect(new Set(proxy.requests)).toEqual(new Set(['CONNECT images.test:443']));
+  });
+
+  test('is given the whole URL of what is plain', async () => {
+    await using server = await serve(serveFiles(tree));
+    await using proxy = await serveProxy(server);
+    await daemon.must('config', 'set', 'core.proxy_http', proxy.url);
+    // The server behind it says nothing of an image, but it was asked.
+    const { json } = await copy({ type: 'url', url: 'http://images.test/streams/v1/index.json' });
+    expect(json?.metadata).toMatchObject({ status: 'Failure', err: 'Missing LXD-Image-Hash header' });
+    expect(proxy.requests).toEqual(['HEAD http://images.test/streams/v1/index.json']);
+  });
+
+  test('is passed by for hosts that are named, and one that is not there is an error that names it', async () => {
+    await using server = await serve(serveFiles(tree), { tls: true });
+    await using proxy = await serveProxy(server);
+    await daemon.must('config', 'set', 'core.proxy_https', proxy.url);
+    await daemon.must('config', 'set', 'core.proxy_ignore_hosts', '.test, 192.0.2.0/24');
+    const source = { server: 'https://images.test', certificate: server.certificate, protocol: 'simplestreams' };
+    expect((await copy({ ...source, alias: 'busy' })).json?.metadata).toMatchObject({ status: 'Failure' });
+    expect(proxy.requests).toEqual([]);
+    await daemon.must('config', 'unset', 'core.proxy_ignore_hosts');
+    await daemon.must('config', 'set', 'core.proxy_https', '127.0.0.1:1');
+    const { json } = await copy({ ...source, alias: 'busy' });
+    expect(json?.metadata).toMatchObject({ err: expect.stringContaining('the proxy 127.0.0.1:1 cannot be reached') });
+  });
+
+  test('of the environment counts for our client', async () => {
+    await using server = await serve(serveFiles(tree), { tls: true });
+    await using proxy = await serveProxy(server);
+    const run = (...args: readonly string[]) => daemon.cli(args, { env: { https_proxy: proxy.url } });
+    const add = ['remote', 'add', 'far', 'https://images.test', '--protocol', 'simplestreams', '--accept-certificate'];
+    expect(await run(...add)).toMatchObject({ status: 0 });
+    expect((await run('image', 'list', 'far:', '--format', 'csv')).stdout).toContain(first.fingerprint.slice(0, 12));
+    expect(new Set(proxy.requests)).toEqual(new Set(['CONNECT images.test:443']));
   });
 });

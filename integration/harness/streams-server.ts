@@ -38,7 +38,7 @@ export function makeSplitImage(version: string): SplitImage {
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-export interface TestServer {
+export interface TestServer extends AsyncDisposable {
   readonly url: string;
   /** PEM; empty for plain HTTP */
   readonly certificate: string;
@@ -57,14 +57,16 @@ export async function serve(handler: Handler, { tls = false, port = 0 } = {}): P
   const pair = tls ? await makeCertificate({ commonName: 'streams', usage: 'server' }) : undefined;
   const server = pair ? createHttps({ cert: pair.certificate, key: pair.key }, handle) : createHttp(handle);
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
+  const close = async (): Promise<void> => {
+    server.closeAllConnections();
+    await new Promise(resolve => server.close(resolve));
+  };
   return {
     url: `http${tls ? 's' : ''}://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
     certificate: pair?.certificate ?? '',
     requests,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise(resolve => server.close(resolve));
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

@@ -23,6 +23,8 @@ export interface TlsTarget {
   /** PEM of our certificate and its key */
   readonly clientCertificate?: string | undefined;
   readonly clientKey?: string | undefined;
+  /** that the server is reached through; undefined = directly */
+  readonly proxy?: URL | undefined;
 }
 
 export type Target = UnixTarget | TlsTarget;
@@ -50,7 +52,6 @@ export async function sendHttp(target: Target, request: RawRequest): Promise<Raw
     method: request.method,
     path: request.path,
     headers: { ...(connection.headers as OutgoingHttpHeaders | undefined), ...request.headers },
-    agent: false,
     ...(request.signal ? { signal: request.signal } : {}),
   };
   const start = target.kind === 'unix' ? httpRequest : (await import('node:https')).request;
@@ -66,7 +67,7 @@ export async function sendHttp(target: Target, request: RawRequest): Promise<Raw
 
 /** Options of node:http, node:https and ws that reach the target. */
 export async function connectOptions(target: Target): Promise<RequestOptions> {
-  if (target.kind === 'unix') return { socketPath: target.path, headers: { host: 'localhost' } };
+  if (target.kind === 'unix') return { socketPath: target.path, headers: { host: 'localhost' }, agent: false };
   const { checkServerIdentity } = await import('node:tls');
   const { X509Certificate } = await import('node:crypto');
   const url = new URL(target.url);
@@ -75,6 +76,7 @@ export async function connectOptions(target: Target): Promise<RequestOptions> {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port || 8443,
     minVersion: 'TLSv1.3',
+    ...(target.proxy ? { createConnection: (await import('./tunnel.ts')).tunnel(target.proxy) } : { agent: false }),
     // A pinned certificate is its own authority and its names do not matter: the bytes are compared instead.
     rejectUnauthorized: pinned === undefined,
     ...(pinned === undefined ? { checkServerIdentity } : {}),

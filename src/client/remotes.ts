@@ -3,6 +3,7 @@ import path from 'node:path';
 import { ApiError } from '#api/error.ts';
 import { configFolder, readConfig, remotesFile } from './config-file.ts';
 import type { TlsTarget } from './http.ts';
+import { environmentProxies, proxyFor } from './proxy.ts';
 import { Transport } from './transport.ts';
 
 /** Where the daemon's API socket is: $LXD_SOCKET, else in $LXD_LIKE_DIR, $LXD_DIR or the usual state directory. */
@@ -43,6 +44,7 @@ export function tlsTarget(env: NodeJS.ProcessEnv, name: string, url: string): Tl
     serverCertificate: pinnedCertificate(env, name),
     clientCertificate: readIfThere(path.join(folder, 'client.crt')),
     clientKey: readIfThere(path.join(folder, 'client.key')),
+    proxy: proxyFor(new URL(url), environmentProxies(env)),
   };
 }
 

@@ -10,7 +10,7 @@ export async function openUpgrade(target: Target, path: string, protocol: string
   const headers = { ...(connection.headers as object), connection: 'Upgrade', upgrade: protocol };
   const start = target.kind === 'unix' ? httpRequest : (await import('node:https')).request;
   return await new Promise((resolve, reject) => {
-    const outgoing = start({ ...connection, path, headers, agent: false });
+    const outgoing = start({ ...connection, path, headers });
     outgoing.on('error', error => reject(connectionError(target, error)));
     outgoing.on('upgrade', (_answer, socket: Duplex, head: Buffer) => {
       if (head.length > 0) socket.unshift(head);

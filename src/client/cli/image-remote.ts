@@ -3,6 +3,7 @@ import type { Image } from '#api/image.ts';
 import type { InstanceSource } from '#api/instance.ts';
 import type { Client } from '../client.ts';
 import { localRemote, readConfig, type RemoteConfig, remotesFile } from '../config-file.ts';
+import { environmentProxies } from '../proxy.ts';
 import type { StreamsImage } from '../simplestreams/streams.ts';
 import { multipartReply } from './multipart.ts';
 import type { Session } from './session.ts';
@@ -94,10 +95,11 @@ async function streamsRemote(session: Session, name: string, { addr }: RemoteCon
   const { findStreamsImage } = await import('../simplestreams/streams.ts');
   const { pinnedCertificate } = await import('../remotes.ts');
   const certificate = pinnedCertificate(session.env, name) ?? '';
+  const way = { certificate, proxies: environmentProxies(session.env) };
   const base = streamsBase(addr);
   let listed: Promise<readonly StreamsImage[]> | undefined;
   const images = (): Promise<readonly StreamsImage[]> =>
-    (listed ??= listStreams(base, { certificate, signal: AbortSignal.timeout(60_000) }));
+    (listed ??= listStreams(base, { ...way, signal: AbortSignal.timeout(60_000) }));
   return {
     client: undefined,
     list: async () => (await images()).map(streamsImageToApi),
@@ -111,7 +113,7 @@ async function streamsRemote(session: Session, name: string, { addr }: RemoteCon
       const { readStreamsFile } = await import('../simplestreams/read-file.ts');
       const image = (await images()).find(listed => listed.fingerprint === fingerprint);
       if (!image) throw new ApiError('not-found', `Image "${fingerprint}" not found on "${name}"`);
-      const options = { certificate, signal: new AbortController().signal, onProgress: () => undefined };
+      const options = { ...way, signal: new AbortController().signal, onProgress: () => undefined };
       for (const part of ['metadata', 'rootfs'] as const) {
         const filename = image[part].path.split('/').pop() ?? part;
         yield { filename, isRootfs: part === 'rootfs', body: readStreamsFile(base, image[part], options) };

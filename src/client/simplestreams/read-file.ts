@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { ApiError } from '#api/error.ts';
 import type { StreamsFile } from './streams.ts';
 import { watched, type WatchOptions } from './watched.ts';
-import { openWeb } from './web.ts';
+import { openWeb, type WebOptions } from './web.ts';
 
 /** The bytes of a file, which must be as many as the listing says and have its hash. */
 export async function* readStreamsFile(
   base: URL,
   { path, size, sha256 }: StreamsFile,
-  options: Omit<WatchOptions, 'total'> & { readonly certificate: string },
+  options: Omit<WatchOptions, 'total'> & Pick<WebOptions, 'certificate' | 'proxies'>,
 ): AsyncGenerator<Buffer> {
   const url = new URL(path, base);
   const answer = await openWeb(url, options);

@@ -1,12 +1,15 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { ApiError, invalid } from '#api/error.ts';
 import { pinCertificate } from '../http.ts';
+import { proxyFor, type ProxySettings } from '../proxy.ts';
+import { proxyOptions, tunnel } from '../tunnel.ts';
 
 export interface WebOptions {
   readonly method?: 'GET' | 'HEAD';
   /** PEM that the server must present; empty = the system's authorities decide */
   readonly certificate: string;
+  readonly proxies: ProxySettings;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
@@ -64,17 +67,19 @@ function redirected(from: URL, location: string): URL {
   return to;
 }
 
-async function send(url: URL, { method = 'GET', certificate, headers, signal }: WebOptions): Promise<IncomingMessage> {
+async function send(
+  url: URL,
+  { method = 'GET', certificate, proxies, headers, signal }: WebOptions,
+): Promise<IncomingMessage> {
   signal.throwIfAborted();
   const pinned = certificate !== '' && url.protocol === 'https:';
-  const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  const { start, ...way } = wayTo(url, proxyFor(url, proxies));
   return await new Promise((resolve, reject) => {
     const outgoing = start(
-      url,
       {
+        ...way,
         method,
-        agent: false,
-        headers: { 'user-agent': 'lxd-like', accept: '*/*', ...headers },
+        headers: { 'user-agent': 'lxd-like', accept: '*/*', ...(way.headers as Record<string, string>), ...headers },
         signal,
         timeout: silenceMs,
         // a pinned certificate is its own authority: its bytes are compared instead
@@ -90,6 +95,23 @@ async function send(url: URL, { method = 'GET', certificate, headers, signal }: 
     if (pinned) pinCertificate(outgoing, { kind: 'tls', url: url.origin, serverCertificate: certificate });
     outgoing.end();
   });
+}
+
+/** Encrypted requests go through a tunnel of the proxy; plain ones are given to it with their whole URL (RFC 9112 3.2.2). */
+function wayTo(url: URL, proxy: URL | undefined): RequestOptions & { readonly start: typeof httpRequest } {
+  if (proxy && url.protocol === 'http:') {
+    const { start, headers, ...way } = proxyOptions(proxy);
+    return { start, ...way, agent: false, path: url.href, headers: { ...headers, host: url.host } };
+  }
+  const { hostname, pathname, search } = url;
+  const isSecure = url.protocol === 'https:';
+  return {
+    start: isSecure ? httpsRequest : httpRequest,
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: url.port || (isSecure ? 443 : 80),
+    path: `${pathname}${search}`,
+    ...(proxy ? { createConnection: tunnel(proxy) } : { agent: false }),
+  };
 }
 
 function refusal(url: URL, status: number): ApiError {

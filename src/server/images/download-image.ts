@@ -15,6 +15,7 @@ import {
   type ImageSource,
 } from '../database/images.ts';
 import type { Services } from '../services.ts';
+import { serverProxies } from '../settings/proxies.ts';
 import { imageSetting } from './image-config.ts';
 import { imageFiles } from './image-files.ts';
 import { importImage, removeFiles, type ImageSettings } from './import-image.ts';
@@ -105,7 +106,8 @@ export async function lookUp(
     imageSetting(services, reader, owner, 'images.default_architecture'),
   );
   const identity = asServer ? services.identity : undefined;
-  const server = imageServer(address, { identity, architecture: architecture || machine() });
+  const proxies = serverProxies(services.settings);
+  const server = imageServer(address, { identity, architecture: architecture || machine(), proxies });
   return { server, found: await server.find(name, signal) };
 }
 

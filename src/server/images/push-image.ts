@@ -4,6 +4,7 @@ import { isFinal, type Operation } from '#api/operation.ts';
 import type { Transport } from '#client/transport.ts';
 import type { ImageRecord } from '../database/images.ts';
 import type { Services } from '../services.ts';
+import { serverProxies } from '../settings/proxies.ts';
 import { exportImage } from './export-image.ts';
 import { lxdTransport } from './remote/lxd-server.ts';
 
@@ -22,7 +23,7 @@ export interface ImageTarget {
 
 /** Sends an image to another server and waits until it has it. `asServer`: the target may let this server in. */
 export async function pushImage(
-  services: Pick<Services, 'identity' | 'paths'>,
+  services: Pick<Services, 'identity' | 'paths' | 'settings'>,
   image: ImageRecord,
   target: ImageTarget,
   { signal, asServer }: { readonly signal: AbortSignal; readonly asServer: boolean },
@@ -30,7 +31,8 @@ export async function pushImage(
   const { secret, certificate, project } = target;
   // a server that trusts this one would take it for a client of its own and not look at the secret
   const identity = secret === '' && asServer ? services.identity : undefined;
-  const transport = lxdTransport({ server: target.target, certificate, project }, identity);
+  const proxies = serverProxies(services.settings);
+  const transport = lxdTransport({ server: target.target, certificate, project }, { identity, proxies });
   const { headers, body } = await exportImage(services.paths, image);
   try {
     const { operation } = await transport.call<Operation>('POST', '/1.0/images', {

@@ -1,5 +1,6 @@
 import { ageProblem } from '#base/age.ts';
-import { defineKeys, type KeyRule } from '#base/config-schema.ts';
+import { defineKeys } from '#base/config-schema.ts';
+import { isProxyUrl } from '#client/proxy.ts';
 import { parseAddress } from './address.ts';
 
 /** Server config, as in LXD 5.0, as far as it has an effect here; the rest is named and refused. */
@@ -34,9 +35,20 @@ export const serverKeys = defineKeys({
     default: 'true',
     summary: 'Whether only trusted clients and metrics certificates may read metrics',
   },
-  'core.proxy_http': notYet('HTTP proxy for downloads'),
-  'core.proxy_https': notYet('HTTPS proxy for downloads'),
-  'core.proxy_ignore_hosts': notYet('Hosts that are reached without the proxy'),
+  'core.proxy_http': {
+    type: 'string',
+    summary: 'Proxy that images are fetched through from http:// addresses; the daemon’s environment counts unless set',
+    check: proxyProblem,
+  },
+  'core.proxy_https': {
+    type: 'string',
+    summary: 'Proxy that images are fetched through from https:// addresses',
+    check: proxyProblem,
+  },
+  'core.proxy_ignore_hosts': {
+    type: 'string',
+    summary: 'Hosts that are reached without the proxy: names, addresses, subnets, separated by commas',
+  },
   'core.remote_token_expiry': {
     type: 'string',
     summary: 'How long a trust token may be used, such as 1H 2d; no limit unless set',
@@ -141,13 +153,6 @@ function addressProblem(value: string): string | undefined {
   return parseAddress(value) ? undefined : 'must be an address such as 192.0.2.1:8443, [::]:8443 or :8443';
 }
 
-/** A key of LXD's without effect here: only the value that is in force anyhow is taken. */
-function notYet(summary: string, inForce = ''): KeyRule {
-  const reason = inForce === '' ? 'has no effect in this release' : `can only be "${inForce}" in this release`;
-  return {
-    type: 'string',
-    summary,
-    ...(inForce !== '' && { default: inForce }),
-    check: value => (value === inForce ? undefined : reason),
-  };
+function proxyProblem(value: string): string | undefined {
+  return isProxyUrl(value) ? undefined : 'must be the URL of a proxy, such as http://proxy.example:3128';
 }

@@ -1,10 +1,12 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { defaultProject } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { Client } from '../../client.ts';
 import { configFolder, readConfig, remotesFile, writeConfig } from '../../config-file.ts';
+import { environmentProxies, proxyFor, type ProxySettings } from '../../proxy.ts';
 import { serverCertificateFile, tlsTarget } from '../../remotes.ts';
 import { Transport } from '../../transport.ts';
 import { decodeToken, type JoinToken } from '../join-token.ts';
@@ -32,7 +34,7 @@ export async function addRemote(
   if (options.protocol === 'simplestreams') return await addImageServer(session, name, address, options);
   if (!options.public) await ensureClientCertificate(session);
 
-  const found = await reach(token ? token.addresses : [address]);
+  const found = await reach(token ? token.addresses : [address], environmentProxies(session.env));
   const { fingerprintOf } = await import('../../certificate.ts');
   const fingerprint = fingerprintOf(found.certificate);
   if (token && token.fingerprint !== fingerprint) {
@@ -58,13 +60,14 @@ async function addImageServer(session: Session, name: string, address: string, o
   const base = streamsBase(address);
   const file = remotesFile(session.env);
   const config = await readConfig(file);
+  const proxies = environmentProxies(session.env);
   const list = (certificate: string): Promise<unknown> =>
-    listStreams(base, { certificate, signal: AbortSignal.timeout(60_000) });
+    listStreams(base, { certificate, proxies, signal: AbortSignal.timeout(60_000) });
   try {
     await list('');
   } catch (error) {
     if (base.protocol !== 'https:' || !/certificate/i.test((error as Error).message)) throw error;
-    const certificate = await presentedCertificate(base.href);
+    const certificate = await presentedCertificate(base.href, proxies);
     const { fingerprintOf } = await import('../../certificate.ts');
     if (!options.accept) await confirm(session, fingerprintOf(certificate));
     await list(certificate);
@@ -83,7 +86,7 @@ interface Found {
 }
 
 /** The first of the addresses that answers. */
-async function reach(addresses: readonly string[]): Promise<Found> {
+async function reach(addresses: readonly string[], proxies: ProxySettings): Promise<Found> {
   let last: unknown = new ApiError(
     'invalid-argument',
     'The token names no address: set core.https_address on the server first',
@@ -91,7 +94,7 @@ async function reach(addresses: readonly string[]): Promise<Found> {
   for (const address of addresses) {
     try {
       const url = urlOf(address);
-      return { url, certificate: await presentedCertificate(url) };
+      return { url, certificate: await presentedCertificate(url, proxies) };
     } catch (error) {
       last = error;
     }
@@ -108,22 +111,14 @@ function urlOf(address: string): string {
   return `https://${url.hostname}:${url.port || (bare.endsWith(':443') ? '443' : '8443')}`;
 }
 
-async function presentedCertificate(url: string): Promise<string> {
-  const { connect } = await import('node:tls');
-  const { hostname: host, port } = new URL(url);
+async function presentedCertificate(url: string, proxies: ProxySettings): Promise<string> {
+  const socket = await openTls(new URL(url), proxies);
   return await new Promise((resolve, reject) => {
-    const socket = connect({
-      host: host.replace(/^\[|\]$/g, ''),
-      port: Number(port || 443),
-      rejectUnauthorized: false,
-      minVersion: 'TLSv1.3',
-      timeout: 10_000,
-    });
     const fail = (reason: string): void => {
       socket.destroy();
       reject(new ApiError('unavailable', `Cannot reach ${url}: ${reason}`));
     };
-    socket.on('timeout', () => fail('no answer within 10 seconds'));
+    socket.setTimeout(10_000, () => fail('no answer within 10 seconds'));
     socket.on('error', error => fail(error.message));
     socket.on('secureConnect', () => {
       const pem = socket.getPeerX509Certificate()?.toString();
@@ -131,6 +126,19 @@ async function presentedCertificate(url: string): Promise<string> {
       if (pem) resolve(pem);
       else fail('it presents no certificate');
     });
+  });
+}
+
+/** A connection to a server that nothing is known of yet. */
+async function openTls(url: URL, proxies: ProxySettings): Promise<TLSSocket> {
+  const { connect } = await import('node:tls');
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const options = { host, port: Number(url.port || 443), rejectUnauthorized: false, minVersion: 'TLSv1.3' } as const;
+  const proxy = proxyFor(url, proxies);
+  if (!proxy) return connect(options);
+  const { openTunnel } = await import('../../tunnel.ts');
+  return await openTunnel(proxy, options).catch((error: unknown) => {
+    throw new ApiError('unavailable', `Cannot reach ${url.href}: ${(error as Error).message}`);
   });
 }
 

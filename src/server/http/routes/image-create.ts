@@ -14,6 +14,7 @@ import type { ServerAddress } from '../../images/remote/image-server.ts';
 import { publishInstance } from '../../instances/publish-instance.ts';
 import type { OperationContext } from '../../operations/operation.ts';
 import type { Services } from '../../services.ts';
+import { serverProxies } from '../../settings/proxies.ts';
 import { accepted, type ApiRequest, type Reply } from '../route.ts';
 
 type Members = ReturnType<typeof sourceMembers>;
@@ -111,7 +112,10 @@ function startUrl(
   const url = source('url') ?? '';
   if (url === '') throw invalid('source.url', 'Missing URL');
   return run(services, request, async operation => {
-    const { url: server, fingerprint } = await askUrl(url, operation.signal);
+    const { url: server, fingerprint } = await askUrl(url, {
+      proxies: serverProxies(services.settings),
+      signal: operation.signal,
+    });
     const address = { server, protocol: 'direct', certificate: '', secret: '', project: '' } as const;
     const wanted = { address, name: fingerprint, settings };
     return await downloadImage(services, request.project, wanted, contextOf(request, operation));

@@ -1,9 +1,9 @@
 import { machine } from 'node:os';
 import { ApiError } from '#api/error.ts';
 import { receiveImage } from '../receive-image.ts';
-import type { ImageServer, ServerAddress } from './image-server.ts';
+import type { ImageServer, ImageServerContext, ServerAddress } from './image-server.ts';
 import { watched } from '#client/simplestreams/watched.ts';
-import { openWeb, serverUrl } from '#client/simplestreams/web.ts';
+import { openWeb, serverUrl, type WebOptions } from '#client/simplestreams/web.ts';
 
 /** What the URL of an image stands for: its file and the hash that the file has to have. */
 export interface DirectImage {
@@ -12,13 +12,16 @@ export interface DirectImage {
 }
 
 /** Asks a URL which image it is, by the headers that LXD's clients publish with. */
-export async function askUrl(text: string, signal: AbortSignal): Promise<DirectImage> {
+export async function askUrl(
+  text: string,
+  { proxies, signal }: Pick<WebOptions, 'proxies' | 'signal'>,
+): Promise<DirectImage> {
   const url = serverUrl(text, { plain: true });
   const headers = {
     'lxd-server-architectures': machine(),
     'lxd-server-version': '5.0',
   };
-  const answer = await openWeb(url, { method: 'HEAD', certificate: '', headers, signal });
+  const answer = await openWeb(url, { method: 'HEAD', certificate: '', proxies, headers, signal });
   answer.destroy();
   const { 'lxd-image-hash': hash, 'lxd-image-url': location } = answer.headers;
   if (typeof hash !== 'string' || hash === '') throw missing('LXD-Image-Hash');
@@ -29,7 +32,7 @@ export async function askUrl(text: string, signal: AbortSignal): Promise<DirectI
 }
 
 /** One image at one URL; its name is the fingerprint. */
-export function directUrl({ server, certificate }: ServerAddress): ImageServer {
+export function directUrl({ server, certificate }: ServerAddress, { proxies }: ImageServerContext): ImageServer {
   const url = serverUrl(server, { plain: true });
   return {
     find: async name => {
@@ -38,7 +41,7 @@ export function directUrl({ server, certificate }: ServerAddress): ImageServer {
       return { fingerprint: name, filename: '', properties: undefined, expiresAt: undefined };
     },
     download: async (_image, paths, options) => {
-      const answer = await openWeb(url, { certificate, signal: options.signal });
+      const answer = await openWeb(url, { certificate, proxies, signal: options.signal });
       const total = Number(answer.headers['content-length'] ?? 0) || 0;
       return await receiveImage(paths, answer.headers['content-type'] ?? '', watched(answer, { ...options, total }));
     },

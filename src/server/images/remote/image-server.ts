@@ -1,3 +1,4 @@
+import type { ProxySettings } from '#client/proxy.ts';
 import type { ImageProtocol } from '../../database/images.ts';
 import type { ServerIdentity } from '../../services.ts';
 import type { StatePaths } from '../../paths.ts';
@@ -48,6 +49,7 @@ export interface ImageServerContext {
   readonly identity: ServerIdentity | undefined;
   /** as the kernel names it: what an alias means where it stands for several */
   readonly architecture: string;
+  readonly proxies: ProxySettings;
 }
 
 /** Reads nothing yet: the server is first asked by `find`. */
@@ -58,6 +60,6 @@ export function imageServer(address: ServerAddress, context: ImageServerContext)
     case 'simplestreams':
       return simplestreamsServer(address, context);
     case 'direct':
-      return directUrl(address);
+      return directUrl(address, context);
   }
 }

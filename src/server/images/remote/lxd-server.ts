@@ -2,6 +2,7 @@ import { zeroTime } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import type { Image } from '#api/image.ts';
 import { hasControlCharacters } from '#base/names.ts';
+import { proxyFor } from '#client/proxy.ts';
 import { Transport } from '#client/transport.ts';
 import { checkedExpiry, checkProperties } from '../image-settings.ts';
 import { receiveImage } from '../receive-image.ts';
@@ -12,8 +13,8 @@ import { serverUrl } from '#client/simplestreams/web.ts';
 const requestMs = 30_000;
 
 /** Another server with LXD's API: its public images, the one that a secret opens, or all if it trusts this server. */
-export function lxdServer(address: ServerAddress, { identity }: ImageServerContext): ImageServer {
-  const transport = lxdTransport(address, identity);
+export function lxdServer(address: ServerAddress, context: ImageServerContext): ImageServer {
+  const transport = lxdTransport(address, context);
   const query = address.secret === '' ? {} : { secret: address.secret };
   const get = async (path: string, signal: AbortSignal): Promise<unknown> => {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(requestMs)]);
@@ -51,7 +52,7 @@ export function lxdServer(address: ServerAddress, { identity }: ImageServerConte
 /** A connection to another server; with an identity, one that trusts it lets this server in. */
 export function lxdTransport(
   { server, certificate, project }: Pick<ServerAddress, 'server' | 'certificate' | 'project'>,
-  identity: ImageServerContext['identity'],
+  { identity, proxies }: Pick<ImageServerContext, 'identity' | 'proxies'>,
 ): Transport {
   const url = serverUrl(server);
   if (url.protocol !== 'https:') throw new ApiError('invalid-argument', 'Invalid "source.server": must be https://');
@@ -61,6 +62,7 @@ export function lxdTransport(
       url: `https://${url.hostname}:${url.port || '443'}`,
       serverCertificate: certificate === '' ? undefined : certificate,
       ...(identity && { clientCertificate: identity.certificate, clientKey: identity.key }),
+      proxy: proxyFor(url, proxies),
     },
     project || undefined,
   );

@@ -2,6 +2,7 @@ import { ApiError } from '#api/error.ts';
 import { listStreams, streamsBase } from '#client/simplestreams/list-streams.ts';
 import { readStreamsFile } from '#client/simplestreams/read-file.ts';
 import { findStreamsImage, type StreamsImage } from '#client/simplestreams/streams.ts';
+import type { WebOptions } from '#client/simplestreams/web.ts';
 import { receiveParts, type ImagePart } from '../receive-image.ts';
 import type { DownloadOptions, ImageServer, ImageServerContext, RemoteImage, ServerAddress } from './image-server.ts';
 
@@ -10,14 +11,15 @@ const listingMs = 60_000;
 /** A tree of images on a web server, as distributions publish them. */
 export function simplestreamsServer(
   { server, certificate }: ServerAddress,
-  { architecture }: ImageServerContext,
+  { architecture, proxies }: ImageServerContext,
 ): ImageServer {
   const base = streamsBase(server);
+  const way = { certificate, proxies };
   const found = new Map<string, StreamsImage>();
   return {
     find: async (name, signal) => {
       const limited = AbortSignal.any([signal, AbortSignal.timeout(listingMs)]);
-      const image = findStreamsImage(await listStreams(base, { certificate, signal: limited }), name, architecture);
+      const image = findStreamsImage(await listStreams(base, { ...way, signal: limited }), name, architecture);
       if (!image) throw new ApiError('not-found', `Image ${JSON.stringify(name)} not found on ${base.href}`);
       found.set(image.fingerprint, image);
       return remoteImage(image);
@@ -25,7 +27,7 @@ export function simplestreamsServer(
     download: async ({ fingerprint }, paths, options) => {
       const image = found.get(fingerprint);
       if (!image) throw new Error('The image was not looked up');
-      return await receiveParts(paths, parts(base, certificate, image, options));
+      return await receiveParts(paths, parts(base, way, image, options));
     },
   };
 }
@@ -36,7 +38,7 @@ function remoteImage({ fingerprint, properties, expiresAt, metadata }: StreamsIm
 
 async function* parts(
   base: URL,
-  certificate: string,
+  way: Pick<WebOptions, 'certificate' | 'proxies'>,
   image: StreamsImage,
   options: DownloadOptions,
 ): AsyncGenerator<ImagePart> {
@@ -44,6 +46,6 @@ async function* parts(
     yield {
       name,
       filename: undefined,
-      body: readStreamsFile(base, image[name], { ...options, certificate, prefix: `${name}: ` }),
+      body: readStreamsFile(base, image[name], { ...options, ...way, prefix: `${name}: ` }),
     };
 }
