@@ -9,6 +9,9 @@ int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /// Starts a container in the background: {"initPid": N}. A process forked from this one supervises it (the monitor).
 int start(const char *lxcpath, const char *name, const char *config);
+/// Starts a container from the state that CRIU has written into a folder: {"initPid": N}. `action` is the program that
+/// CRIU runs at each step.
+int restore(const char *lxcpath, const char *name, const char *config, char *images, char *action);
 /// Takes the console and sends [lock, terminal] over a SEQPACKET socket; who holds the lock has the console.
 int console(const char *lxcpath, const char *name, int socket);
 /// Writes the filter that liblxc makes of a seccomp policy as an array of struct sock_filter.

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "action.h"
 #include "cage.h"
 #include "files.h"
 #include "hook.h"
@@ -37,6 +38,7 @@ static int settle(int socket, char **arguments) {
 
 int main(int count, char **arguments) {
     if (count == 3 && strcmp(arguments[1], "hook") == 0) return hook(arguments[2]);
+    if (is_action(arguments[0])) return action(arguments[0]);
     if (count >= 7 && strcmp(arguments[1], "cage") == 0) return cage(arguments + 2);
     if (count >= 2 && strcmp(arguments[1], "relay") == 0) return relay();
     bool serves = count == 3 && strcmp(arguments[1], "serve") == 0;

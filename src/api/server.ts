@@ -15,6 +15,8 @@ export interface Server {
 export interface ServerEnvironment {
   readonly addresses: readonly string[];
   readonly architectures: readonly string[];
+  /** ours: whether the state of processes can be kept here, by which version of CRIU, or why not */
+  readonly checkpoints: { readonly version?: string; readonly obstacle?: string; readonly tracksMemory: boolean };
   readonly certificate: string;
   readonly certificate_fingerprint: string;
   readonly driver: string;

@@ -13,10 +13,11 @@ export async function alignIds(
   volume: Volume,
   name: string,
   ids: { readonly hostBase: number; readonly size: number } | undefined,
+  options: { readonly mayShiftMounts?: boolean } = {},
 ): Promise<boolean> {
   using _lock = await Pool.holdAll([[pool, volume]], 'shift ids');
   using top = Folder.open(await pool.driver.mountVolume(volume));
-  const wanted = pool.supportsIdmap ? undefined : ids;
+  const wanted = pool.supportsIdmap && options.mayShiftMounts !== false ? undefined : ids;
   await kernel.alignIds(top.descriptor, name, wanted?.hostBase ?? 0, wanted?.size ?? 0);
   if (name !== '.') top.setOwner(wanted?.hostBase ?? 0); // the container's root has to pass it
   return wanted !== undefined;

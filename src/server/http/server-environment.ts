@@ -34,6 +34,7 @@ export async function serverEnvironment(services: Services, project: string): Pr
   return {
     addresses: services.control.addresses,
     architectures: supported,
+    checkpoints: await services.runtime.checkpoints.support(),
     certificate: services.identity.certificate,
     certificate_fingerprint: services.identity.fingerprint,
     driver: 'lxc',

@@ -53,7 +53,7 @@ async function autostart(
   if (signal?.aborted) return;
   try {
     const asListed = () => isAsListed(services, record);
-    await startInstance(services, record.project, record.name, signal ? { signal } : {}, asListed);
+    await startInstance(services, record.project, record.name, signal ? { signal } : {}, { wanted: asListed });
   } catch (error) {
     services.log.error('Failed starting an instance at boot', {
       project: record.project,

@@ -50,6 +50,11 @@ export const instanceKeys = defineKeys({
   },
   'migration.incremental.memory.goal': count('Percentage of memory to be in sync before the last copy'),
   'migration.incremental.memory.iterations': count('Most rounds of copying memory'),
+  'migration.stateful': {
+    type: 'boolean',
+    default: 'false',
+    summary: 'Start the instance so that the state of its processes can be kept',
+  },
   'nvidia.driver.capabilities': word('What of the NVIDIA driver the instance gets, such as "compute,utility"'),
   'nvidia.require.cuda': word('Version of CUDA that must be there, such as ">=9.0"'),
   'nvidia.require.driver': word('Version of the NVIDIA driver that must be there'),

@@ -24,11 +24,15 @@ interface Parts {
   readonly limits: ResourceLimits;
   /** folder of the guests' socket */
   readonly guestApi: string;
+  /** the state of its processes can be kept */
+  readonly checkpointable: boolean;
+  /** folder with the state that it goes on from */
+  readonly state: string | undefined;
 }
 
 /** All that the runtime needs to start an instance. */
 export function containerSpec(parts: Parts): ContainerSpec {
-  const { record, config, volumeFolder, idmap, hostIds, devices, limits, guestApi } = parts;
+  const { record, config, volumeFolder, idmap, hostIds, devices, limits, guestApi, checkpointable, state } = parts;
   const seccomp = seccompPolicy(config);
   return {
     id: containerId(record.project, record.name),
@@ -49,6 +53,8 @@ export function containerSpec(parts: Parts): ContainerSpec {
       config,
       devices.some(part => part.nics.length > 0),
     ),
+    checkpointable,
+    ...(state !== undefined && { state }),
   };
 }
 

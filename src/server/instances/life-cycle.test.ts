@@ -285,7 +285,7 @@ describe('snapshots', () => {
     await change('c1', { config: { 'user.a': 'new' } });
     const file = `${world.services.paths.container('c1')}/rootfs/new`;
     await writeFile(file, '');
-    await restoreSnapshot(world.services, 'default', 'c1', 'snap0');
+    await restoreSnapshot(world.services, 'default', 'c1', { name: 'snap0' });
     expect(existsSync(file)).toBe(false);
     expect((await find('c1'))?.config['user.a']).toBe('old');
     expect((await find('c1'))?.config['volatile.restore.snapshot']).toBeUndefined();

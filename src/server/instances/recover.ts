@@ -9,6 +9,7 @@ import type { InstanceServices } from './instance-services.ts';
 import { abandonMove, finishMove, moveMarks } from './move-instance.ts';
 import { finishRefresh, refreshMark } from './refresh-instance.ts';
 import { finishRename, renameMark } from './rename-instance.ts';
+import { dropState } from './kept-state.ts';
 import { linkRoot, mountRoot } from './root-volume.ts';
 import { finishRestore, restoreMark } from './restore-snapshot.ts';
 import { finishSnapshotDelete, finishSnapshotRename, snapshotRenameMark } from './snapshots.ts';
@@ -64,7 +65,9 @@ async function recoverInstance(services: InstanceServices, project: string, name
     await linkRoot(services, record);
     return;
   }
-  await mountRoot(services, record);
+  const volumeFolder = await mountRoot(services, record);
+  // It goes on already, or its state was not all written.
+  if (record.stateful) await dropState(services, record, volumeFolder);
   await linkRoot(services, record);
 }
 

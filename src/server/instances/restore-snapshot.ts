@@ -1,4 +1,5 @@
 import type { ConfigMap } from '#api/common.ts';
+import { ApiError } from '#api/error.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import type { Reader } from '#server/database/database.ts';
 import { getInstance, type InstanceRecord, patchInstanceConfig, updateInstance } from '#server/database/instances.ts';
@@ -11,6 +12,7 @@ import { checkInstance, type CheckedInstance } from './check-instance.ts';
 import { devicesInPool } from './devices-in-pool.ts';
 import { idmapOf, idmapVolatile } from './idmap.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
+import { clearState, noteState } from './kept-state.ts';
 import { limitRoot, rootPool, rootVolume } from './root-volume.ts';
 import { createSnapshotHeld, deleteSnapshotHeld, getReadySnapshot } from './snapshots.ts';
 import { isolatedRanges, startHeld } from './start-instance.ts';
@@ -20,21 +22,31 @@ import { endContainer, releaseHeld } from './stop-instance.ts';
 /** Kept while a restore is under way, so that a daemon that dies in it finishes it at its next start. */
 export const restoreMark = 'volatile.restore.snapshot';
 
+export interface RestoreRequest {
+  /** of the snapshot */
+  readonly name: string;
+  /** the instance goes on from the state of the snapshot's processes */
+  readonly stateful?: boolean;
+}
+
 /** Puts content and config of a snapshot in the instance's place; one that runs is stopped and started again. */
 export async function restoreSnapshot(
   services: InstanceServices,
   project: string,
   instance: string,
-  name: string,
+  { name, stateful = false }: RestoreRequest,
   context: ActionContext = {},
 ): Promise<void> {
   using _lock = await holdInstance(services.locks, project, instance, 'restore', context.signal);
   const id = containerId(project, instance);
-  const record = await services.database.read(async reader => {
+  const { record, snapshot } = await services.database.read(async reader => {
     const record = await getInstance(reader, project, instance);
     assertAllowed(instance, record.ready, services.runtime.status(id), 'restore');
-    await checkRestored(reader, record, await getReadySnapshot(reader, record.id, name));
-    return record;
+    const snapshot = await getReadySnapshot(reader, record.id, name);
+    if (stateful && !snapshot.stateful)
+      throw new ApiError('failed-precondition', `Snapshot "${name}" has no state; restore it without "--stateful"`);
+    await checkRestored(reader, record, snapshot);
+    return { record, snapshot };
   });
   const ran = services.runtime.status(id) !== 'stopped';
   if (ran) {
@@ -51,12 +63,14 @@ export async function restoreSnapshot(
     await faultPoint('restore.after-mark');
     await finishRestore(services, record, name);
   });
+  if (stateful) await noteState(services, record);
+  else if (snapshot.stateful) await clearState(services, record);
   emitLifecycle(services.events, 'instance-restored', instancePath(instance), {
     project,
     context: { snapshot: name },
     ...(context.requestor && { requestor: context.requestor }),
   });
-  if (ran) await startHeld(services, project, instance, context);
+  if (ran || stateful) await startHeld(services, project, instance, context);
 }
 
 /** The steps after the mark; they may be done twice. */
@@ -72,7 +86,7 @@ export async function finishRestore(services: InstanceServices, record: Instance
     const { architecture, ephemeral, profiles } = snapshot;
     const kept = { ...config, ...idmap, ...missingVolatile(expanded.devices, config) };
     const { [restoreMark]: _done, ...after } = kept as Record<string, string>;
-    await updateInstance(tx, record, { architecture, ephemeral, profiles, devices, config: after });
+    await updateInstance(tx, record, { architecture, ephemeral, profiles, devices, config: after, stateful: false });
     return expanded.rootSize;
   });
   await limitRoot(services, record, rootSize);

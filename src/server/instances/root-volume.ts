@@ -33,16 +33,21 @@ export async function unmountRoot(services: Uses, owner: Owner): Promise<void> {
 
 /**
  * Makes ids of the mounted root file system fit the map that it will be used with. True when they are the host's on
- * disk, because its pool cannot mount them shifted.
+ * disk, because its pool cannot mount them shifted, or because they may not be.
  */
-export async function alignRootIds(services: Uses, owner: Owner, idmap: Idmap | undefined): Promise<boolean> {
+export async function alignRootIds(
+  services: Uses,
+  owner: Owner,
+  idmap: Idmap | undefined,
+  options: { readonly mayShiftMounts?: boolean } = {},
+): Promise<boolean> {
   const pool = rootPool(services, owner);
   if (!pool.supportsIdmap && idmap?.holes)
     throw new ApiError(
       'unsupported',
       `Cannot use config key "raw.idmap" in storage pool "${pool.name}": its file system has no id-mapped mounts`,
     );
-  return await alignIds(pool, rootVolume(owner), 'rootfs', idmap);
+  return await alignIds(pool, rootVolume(owner), 'rootfs', idmap, options);
 }
 
 /** Applies the size of the root disk; undefined lifts the limit. */

@@ -24,6 +24,7 @@ import { containerId } from '../paths.ts';
 import { checkSnapshotAllowed } from '../projects/check-project.ts';
 import { expandInstance } from './check-instance.ts';
 import { type ActionContext, type InstanceServices, snapshotPath } from './instance-services.ts';
+import { keepState } from './kept-state.ts';
 import { rootPool, rootVolume } from './root-volume.ts';
 import { expiryTime, isExpired } from './snapshot-expiry.ts';
 import { assertAllowed, holdInstance } from './status.ts';
@@ -44,8 +45,6 @@ export async function createSnapshot(
   request: SnapshotRequest,
   context: ActionContext = {},
 ): Promise<string> {
-  if (request.stateful)
-    throw new ApiError('unsupported', 'Snapshots with the state of processes are not supported yet');
   using _lock = await holdInstance(services.locks, project, instance, 'snapshot', context.signal);
   return await createSnapshotHeld(services, project, instance, request, context);
 }
@@ -70,7 +69,7 @@ export async function createSnapshotHeld(
     checkSnapshotName(name);
     const expiresAt = request.expires_at ?? expiryTime(config['snapshots.expiry'], now);
     const id = await insertSnapshot(tx, {
-      ...snapshotOf(record, request.config),
+      ...snapshotOf(record, request),
       name,
       createdAt: now.toISOString(),
       expiresAt: checkTime(expiresAt),
@@ -81,8 +80,10 @@ export async function createSnapshotHeld(
   await faultPoint('snapshot.after-row');
   const snapshot = { volume: rootVolume(record), name };
   const pool = rootPool(services, record);
-  await pool.createSnapshot(snapshot);
   revert.add('creating the snapshot', () => pool.deleteSnapshot(snapshot));
+  const written = (): Promise<void> => pool.createSnapshot(snapshot);
+  if (request.stateful) await keepState(services, record, { goesOn: true, written });
+  else await written();
   await faultPoint('snapshot.after-volume');
   await services.database.write(tx => setSnapshotReady(tx, id, true));
   revert.commit();
@@ -230,12 +231,12 @@ async function readSnapshot(
 
 function snapshotOf(
   record: InstanceRecord,
-  more: ConfigMap = {},
+  { config: more = {}, stateful = false }: SnapshotRequest,
 ): Omit<SnapshotRecord, 'id' | 'name' | 'createdAt' | 'expiresAt'> {
   const { architecture, ephemeral, profiles, devices, lastUsedAt } = record;
   const config = { ...record.config, ...more };
   const state = { instanceId: record.id, architecture, ephemeral, profiles, config, devices, lastUsedAt };
-  return { ...state, description: '', stateful: false, ready: false };
+  return { ...state, description: '', stateful, ready: false };
 }
 
 function checkSnapshotName(name: string): void {

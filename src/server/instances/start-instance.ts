@@ -24,7 +24,9 @@ import { snapshotAtStart } from './scheduled-snapshots.ts';
 import { parseCpuSet } from './limit-keys.ts';
 import { hostResources, resourceLimits, withThrottles } from './limits.ts';
 import { applyTemplates } from './instance-templates.ts';
+import { dropState, stateFolder } from './kept-state.ts';
 import { alignRootIds, mountRoot, unmountRoot } from './root-volume.ts';
+import { assertRestorable, isCheckpointable } from './state-checks.ts';
 import { assertAllowed, holdInstance } from './status.ts';
 
 /** Kept while the container runs: the boot it was started in, so that recovery tells a host's restart from its own end. */
@@ -36,20 +38,24 @@ export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/**
- * Starts a stopped instance; it is left stopped and clean when a step fails.
- * @param wanted asked while the instance is held: on false nothing is done
- */
+export interface StartOptions {
+  /** asked while the instance is held: on false nothing is done */
+  readonly wanted?: () => Promise<boolean>;
+  /** drops the state that was kept of its processes, instead of going on from it */
+  readonly stateless?: boolean;
+}
+
+/** Starts a stopped instance; it is left stopped and clean when a step fails. */
 export async function startInstance(
   services: InstanceServices,
   project: string,
   name: string,
   context: ActionContext = {},
-  wanted: () => Promise<boolean> = () => Promise.resolve(true),
+  options: StartOptions = {},
 ): Promise<void> {
   using _lock = await holdInstance(services.locks, project, name, 'start', context.signal);
-  if (!(await wanted())) return;
-  await startHeld(services, project, name, context);
+  if (options.wanted && !(await options.wanted())) return;
+  await startHeld(services, project, name, context, options);
   emitLifecycle(services.events, 'instance-started', instancePath(name), {
     project,
     ...(context.requestor && { requestor: context.requestor }),
@@ -62,6 +68,7 @@ export async function startHeld(
   project: string,
   name: string,
   context: ActionContext = {},
+  { stateless = false }: Pick<StartOptions, 'stateless'> = {},
 ): Promise<void> {
   const id = containerId(project, name);
   const found = await services.database.read(reader => getInstance(reader, project, name));
@@ -73,7 +80,10 @@ export async function startHeld(
   revert.add('mounting the root volume', () => unmountRoot(services, found));
   await faultPoint('start.after-mount');
 
-  const templates = await applyTemplates(services, found, volumeFolder);
+  if (found.stateful && stateless) await dropState(services, found, volumeFolder);
+  const state = found.stateful && !stateless ? stateFolder(volumeFolder) : undefined;
+  // What goes on expects its files as they were.
+  const templates = state === undefined ? await applyTemplates(services, found, volumeFolder) : {};
   // Before the container runs, so that a daemon that dies in between finds names of links and knows what was wanted.
   const { record, expanded, limits: wanted } = await writeStarting(services, found, templates);
   const limits = withThrottles(wanted, diskThrottles(expanded.devices, volumeFolder));
@@ -86,7 +96,8 @@ export async function startHeld(
   await faultPoint('start.after-devices');
 
   const idmap = keptIdmap(record.config);
-  const hostIds = await alignRootIds(services, record, idmap);
+  const checkpointable = await isCheckpointable(services, expanded.config);
+  const hostIds = await alignRootIds(services, record, idmap, { mayShiftMounts: !checkpointable });
   const { guestApi } = services.paths;
   const spec = containerSpec({
     record,
@@ -97,7 +108,10 @@ export async function startHeld(
     devices,
     limits,
     guestApi,
+    checkpointable,
+    state,
   });
+  if (state !== undefined) await assertRestorable(services, record, spec, state);
   await services.runtime.start(spec, context.signal);
   revert.add('starting the container', () => services.runtime.kill(id));
   // Only now do the links exist that packets are told apart by, and files that the topmost cgroup does not show.
@@ -105,6 +119,7 @@ export async function startHeld(
     await services.runtime.setLimits(id, limits);
   await noteStarted(services, record, expanded.devices, record.config);
   await faultPoint('start.after-runtime');
+  if (state !== undefined) await dropState(services, record, volumeFolder);
   revert.commit();
   if (handOverOf(record.config)) await writeHandOver(services, record, undefined);
 }

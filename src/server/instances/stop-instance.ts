@@ -8,6 +8,7 @@ import { deleteHeld } from './delete-instance.ts';
 import type { HandOver } from './hand-over.ts';
 import { stopDevices } from './instance-devices.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
+import { keepState, noteState } from './kept-state.ts';
 import { unmountRoot } from './root-volume.ts';
 import { startHeld, writeStopped } from './start-instance.ts';
 import { assertAllowed, busy, holdInstance, type InstanceActivity, lockKey } from './status.ts';
@@ -16,6 +17,8 @@ export interface StopOptions {
   readonly force: boolean;
   /** how long a clean stop may take; undefined = for ever */
   readonly timeoutMs: number | undefined;
+  /** keeps the state of its processes, which go on at the next start */
+  readonly stateful?: boolean;
 }
 
 /** Stops a running instance; an ephemeral one is deleted with it. */
@@ -33,9 +36,11 @@ export async function stopInstance(
   if (kernel === 'stopped' && _lock.overtaken) return;
   if (!record) throw new ApiError('not-found', `Instance "${name}" not found`);
   assertAllowed(name, record.ready, kernel, 'stop');
-  await endContainer(services, record, options, context);
+  if (options.stateful)
+    await keepState(services, record, { goesOn: false, written: () => noteState(services, record) });
+  else await endContainer(services, record, options, context);
   await releaseHeld(services, record);
-  tell(services, options.force ? 'instance-stopped' : 'instance-shutdown', record, context);
+  tell(services, options.stateful || options.force ? 'instance-stopped' : 'instance-shutdown', record, context);
   if (record.ephemeral) await deleteHeld(services, record, context);
 }
 
@@ -134,7 +139,7 @@ async function holdForStop(
   context: ActionContext,
 ): Promise<StopLock> {
   const holder = services.locks.holder(lockKey(project, name));
-  const overtaken = options.force && (holder === 'stop' || holder === 'restart');
+  const overtaken = options.force && !options.stateful && (holder === 'stop' || holder === 'restart');
   if (overtaken) await services.runtime.kill(containerId(project, name));
   if (!options.force && action === holder) throw busy(name, action, holder);
   const lock = await holdInstance(services.locks, project, name, action, context.signal);

@@ -57,7 +57,6 @@ describe('config keys', () => {
     ['limits.memory', '0', 'must not be 0'],
     ['limits.memory.hugepages', 'true', 'is not a known key'],
     ['limits.hugepages.3MB', '1MiB', 'is not a known key'],
-    ['migration.stateful', 'true', 'is not a known key'],
     ['migration.incremental.memory.goal', '-1', 'must be at least 0'],
     ['cluster.evacuate', 'x', 'must be one of'],
     ['security.idmap.size', '5000000000', 'must be at most'],

@@ -1,5 +1,6 @@
 import type { Log } from '#base/log.ts';
 import type { StatePaths } from '../paths.ts';
+import { takeFilterOver } from './checkpoint-files.ts';
 import { filterFile, type ContainerRecord } from './container-record.ts';
 import { Interceptors } from './interceptors.ts';
 import { readSeccomp } from './lxc-helper.ts';
@@ -29,9 +30,12 @@ export class CallFilters {
     return { seccompPolicy, interceptor: this.#interceptors.socketOf(id) };
   }
 
-  /** Keeps the filter of a container that has just started. */
-  async remember(record: ContainerRecord): Promise<void> {
-    if (record.ownFilter) await readSeccomp(record.initPid, filterFile(this.#paths.run(record.id)));
+  /** Keeps the filter of a container that has just started, afresh or from the state in a folder. */
+  async remember({ id, initPid, ownFilter }: ContainerRecord, state?: string): Promise<void> {
+    const run = this.#paths.run(id);
+    // A restored init may run under filters of its own that are younger than the container's.
+    if (state !== undefined) await takeFilterOver(state, run);
+    else if (ownFilter) await readSeccomp(initPid, filterFile(run));
   }
 
   /** Watches what a running container needs. */

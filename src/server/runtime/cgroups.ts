@@ -76,6 +76,13 @@ export class Cgroups {
     });
   }
 
+  /** Where liblxc makes a cgroup on hosts with v2 alone, and the same from the root of the hierarchy. */
+  unifiedPlace(name: string): { readonly directory: string; readonly root: string } {
+    const hierarchy = this.hierarchies.find(({ version }) => version === 2);
+    const root = path.join('/', hierarchy ? this.#basePath(hierarchy) : '', name);
+    return { directory: path.join(hierarchy?.mountPoint ?? '/sys/fs/cgroup', root), root };
+  }
+
   #basePath(hierarchy: Hierarchy): string {
     for (const line of readFileSync('/proc/1/cgroup', 'utf8').split('\n')) {
       const [number, names, ...rest] = line.split(':');

@@ -18,6 +18,8 @@ export interface ContainerRecord {
   readonly ownFilter?: boolean;
   /** calls that its filter passes on to the host */
   readonly intercepts?: readonly InterceptedCall[];
+  /** the state of its processes can be kept */
+  readonly checkpointable?: boolean;
   /** tells process ids of an earlier boot apart */
   readonly bootId: string;
 }
@@ -95,6 +97,7 @@ export function identify(spec: ContainerSpec, initPid: number): ContainerRecord 
     idmap: spec.idmap,
     ...(spec.seccompPolicy !== undefined && { ownFilter: true }),
     ...(spec.intercepts?.length && { intercepts: spec.intercepts }),
+    ...(spec.checkpointable && { checkpointable: true }),
     bootId: currentBootId(),
   };
 }

@@ -44,10 +44,7 @@ export function renderConfig(spec: ContainerSpec, context: ConfigContext): strin
   const set = (key: string, value: string | number): void => void lines.push(`${key} = ${checked(key, String(value))}`);
   set('lxc.log.file', context.logFile);
   set('lxc.log.level', 'warn');
-  set('lxc.console.buffer.size', 'auto');
-  set('lxc.console.size', 'auto');
-  set('lxc.console.rotate', 1);
-  set('lxc.console.logfile', context.consoleFile);
+  for (const [key, value] of consoleKeys(spec, context)) set(key, value);
   set('lxc.mount.auto', automaticMounts(spec, context));
   set('lxc.autodev', 1);
   set('lxc.pty.max', 1024);
@@ -88,6 +85,17 @@ export function cgroupName(brand: string, kind: 'monitor' | 'container' | 'monit
   ];
 }
 
+/** liblxc makes a console's terminal within the container, and has none to give when it is restored. */
+function consoleKeys(spec: ContainerSpec, context: ConfigContext): readonly (readonly [string, string])[] {
+  if (spec.checkpointable) return [['lxc.console.path', 'none']];
+  return [
+    ['lxc.console.buffer.size', 'auto'],
+    ['lxc.console.size', 'auto'],
+    ['lxc.console.rotate', '1'],
+    ['lxc.console.logfile', context.consoleFile],
+  ];
+}
+
 function automaticMounts(spec: ContainerSpec, context: ConfigContext): string {
   const cgroup = context.unifiedCgroups ? 'cgroup:rw:force' : 'cgroup:mixed';
   // Root of an unprivileged container owns nothing of the host's there, and its own sysctls should be writable.
@@ -121,17 +129,18 @@ function* mountEntries(spec: ContainerSpec, context: ConfigContext): Generator<s
     yield 'proc dev/.lxc/proc proc create=dir,optional 0 0';
     yield 'sys dev/.lxc/sys sysfs create=dir,optional 0 0';
   }
-  for (const mount of spec.mounts) yield mountEntry(mount, spec.idmap !== undefined);
+  for (const mount of spec.mounts) yield mountEntry(mount, spec);
 }
 
-function mountEntry(mount: ContainerMount, mapped: boolean): string {
+function mountEntry(mount: ContainerMount, { idmap, checkpointable }: ContainerSpec): string {
   const options = [
     mount.recursive ? 'rbind' : 'bind',
     `create=${mount.kind === 'file' ? 'file' : 'dir'}`,
     mount.readOnly && 'ro',
     mount.optional && 'optional',
-    mount.idmapped && mapped && 'idmap=container',
-    mount.propagation,
+    mount.idmapped && idmap && 'idmap=container',
+    // CRIU cannot make a mount the slave of one that is gone: those at start are of a moment.
+    mount.propagation ?? (checkpointable && 'private'),
     ...(mount.options ?? []),
   ];
   const target = mount.target.replace(/^\/+/, '');

@@ -8,6 +8,8 @@ import { kernel } from '#native/kernel.ts';
 
 /** Milliseconds that liblxc may take to start a container. */
 const startDeadlineMs = 60_000;
+/** The same with the state of its processes: some gigabytes of memory from a slow disk. */
+const restoreDeadlineMs = 15 * 60_000;
 const consoleDeadlineMs = 10_000;
 
 /** Where liblxc would find newuidmap, it would use it and be bound to /etc/subuid; without, it writes any map itself. */
@@ -15,18 +17,45 @@ const environment = { PATH: '/nonexistent', LANG: 'C' };
 
 const program = (): string => installedPath('native/build/ctr-lxc');
 
-/** Starts a container and returns the pid of its init. `logFile` is where its config lets liblxc write. */
-export async function startContainer(
-  container: { readonly lxcPath: string; readonly id: string; readonly configFile: string; readonly logFile: string },
-  signal?: AbortSignal,
+/** Where a container is started. */
+export interface StartPlace {
+  readonly lxcPath: string;
+  readonly id: string;
+  readonly configFile: string;
+  /** where its config lets liblxc write */
+  readonly logFile: string;
+}
+
+/** Starts a container and returns the pid of its init. */
+export async function startContainer(place: StartPlace, signal?: AbortSignal): Promise<number> {
+  return await startWith(place, ['start', place.lxcPath, place.id, place.configFile], environment, signal);
+}
+
+/** A start from images of CRIU, which runs the program `action` at each of its steps. */
+export interface RestorePlace extends StartPlace {
+  readonly images: string;
+  readonly action: string;
+  /** CRIU reads settings from it that liblxc does not give */
+  readonly settingsFile: string;
+}
+
+/** Starts a container from images of CRIU and returns the pid of its init. */
+export async function restoreByLxc(place: RestorePlace, signal?: AbortSignal): Promise<number> {
+  const { lxcPath, id, configFile, images, action, settingsFile } = place;
+  // liblxc finds CRIU on the path, and CRIU the programs that it needs; ids are not mapped by liblxc here.
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C', CRIU_CONFIG_FILE: settingsFile };
+  return await startWith(place, ['restore', lxcPath, id, configFile, images, action], env, signal);
+}
+
+async function startWith(
+  { id, logFile }: StartPlace,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  signal: AbortSignal | undefined,
 ): Promise<number> {
-  const { lxcPath, id, configFile, logFile } = container;
+  const timeoutMs = args[0] === 'restore' ? restoreDeadlineMs : startDeadlineMs;
   try {
-    const { stdout } = await runCommand(program(), ['start', lxcPath, id, configFile], {
-      env: environment,
-      timeoutMs: startDeadlineMs,
-      ...(signal && { signal }),
-    });
+    const { stdout } = await runCommand(program(), args, { env, timeoutMs, ...(signal && { signal }) });
     return (JSON.parse(stdout) as { initPid: number }).initPid;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from '#api/error.ts';
@@ -14,21 +13,17 @@ import { Cgroups } from './cgroups.ts';
 import { openConsole } from './console-session.ts';
 import type { ContainerCounters } from './container-counters.ts';
 import { ContainerLogs } from './container-logs.ts';
-import {
-  currentBootId,
-  identify,
-  processIdentity,
-  readRecord,
-  readStopTarget,
-  writeRecord,
-} from './container-record.ts';
+import { currentBootId, processIdentity, readRecord, readStopTarget, writeRecord } from './container-record.ts';
+import { checkpointPlaces, type CheckpointPlaces } from './checkpoint-places.ts';
+import { CriuCheckpoints, withinCheckpoints } from './checkpoints.ts';
 import { FileServers } from './file-servers.ts';
 import { askInit } from './init-signals.ts';
 import { clearCgroups, clearPivots } from './leftovers.ts';
 import { startValues } from './limits.ts';
-import { cgroupName, renderConfig } from './lxc-config.ts';
-import { startContainer } from './lxc-helper.ts';
+import { cgroupName } from './lxc-config.ts';
+import { launch } from './launch.ts';
 import { NamespaceServer } from './namespace-server.ts';
+import { writeConfig } from './write-config.ts';
 import { linksOf, plugNic, unplugNic } from './container-nics.ts';
 import { removePlaceholder } from './placeholder.ts';
 import { ProxyProcesses } from './proxy-processes.ts';
@@ -71,6 +66,7 @@ export class LxcRuntime implements Runtime {
   readonly #apparmor: ApparmorProfiles;
   readonly #filters: CallFilters;
   readonly proxies: ProxyProcesses;
+  readonly checkpoints: CriuCheckpoints;
   #namespaces: Promise<NamespaceServer> | undefined;
 
   constructor(options: { readonly paths: StatePaths; readonly log: Log }) {
@@ -81,6 +77,13 @@ export class LxcRuntime implements Runtime {
     this.proxies = new ProxyProcesses(options.paths, id => this.#get(id).record);
     this.#brand = brandOf(options.paths.root);
     this.#filters = new CallFilters(options.paths, this.#lxcPath, options.log);
+    this.checkpoints = new CriuCheckpoints({
+      cgroups: this.#cgroups,
+      get: id => this.#get(id),
+      places: id => this.#checkpointPlaces(id),
+      end: id => this.kill(id),
+      log: options.log,
+    });
     this.#apparmor = new ApparmorProfiles(options.paths.apparmor, this.#brand);
   }
 
@@ -92,7 +95,8 @@ export class LxcRuntime implements Runtime {
     return [...this.#running.keys()];
   }
 
-  async start(spec: ContainerSpec, signal?: AbortSignal): Promise<{ readonly initPid: number }> {
+  async start(given: ContainerSpec, signal?: AbortSignal): Promise<{ readonly initPid: number }> {
+    const spec = withinCheckpoints(given);
     const { id } = spec;
     signal?.throwIfAborted();
     if (this.#running.has(id) || this.#starting.has(id)) {
@@ -104,13 +108,14 @@ export class LxcRuntime implements Runtime {
       await using staged = await stageMounts(spec, this.#lxcPath);
       const configFile = await this.#prepare(staged.spec);
       const place = { lxcPath: this.#lxcPath, id, configFile, logFile: this.#logs(id).runtime };
-      const initPid = await startContainer(place, signal);
-      const record = identify(spec, initPid);
-      await this.#filters.remember(record);
+      const record = await launch(spec, place, this.#checkpointPlaces(id), signal);
+      await this.#filters.remember(record, spec.state);
       await writeRecord(this.#paths.run(id), record);
       signal?.throwIfAborted();
-      this.#watch(new RunningContainer(record, this.#cgroupOf(id), this.#cgroups));
-      return { initPid };
+      const container = new RunningContainer(record, this.#cgroupOf(id), this.#cgroups);
+      if (spec.state !== undefined) container.setLimits(spec.limits);
+      this.#watch(container);
+      return { initPid: record.initPid };
     } catch (error) {
       await this.#clear(id);
       throw error;
@@ -204,7 +209,11 @@ export class LxcRuntime implements Runtime {
   }
 
   async console(id: string, columns: number, rows: number): Promise<ConsoleSession> {
-    this.#get(id);
+    if (this.#get(id).record.checkpointable)
+      throw new ApiError(
+        'failed-precondition',
+        `Instance "${id}" has no console while config key "migration.stateful" is true; use "exec"`,
+      );
     return await openConsole(this.#lxcPath, id, columns, rows);
   }
 
@@ -272,6 +281,10 @@ export class LxcRuntime implements Runtime {
   #logs(id: string): ContainerLogs {
     return new ContainerLogs(this.#paths, id);
   }
+  #checkpointPlaces(id: string): CheckpointPlaces {
+    const cgroup = this.#cgroups.unifiedPlace(this.#cgroupOf(id));
+    return checkpointPlaces({ id, run: this.#paths.run(id), logs: this.#logs(id), lxcPath: this.#lxcPath, cgroup });
+  }
   #cgroupOf(id: string): string {
     return cgroupName(this.#brand, 'container', id);
   }
@@ -296,21 +309,14 @@ export class LxcRuntime implements Runtime {
     await this.#clear(id); // of a daemon that was killed in the middle of this
     await mkdir(run, { recursive: true, mode: 0o700 });
     await mkdir(this.#lxcPath, { recursive: true, mode: 0o711 });
-    const logs = this.#logs(id);
-    await logs.prepare();
-    const config = renderConfig(spec, {
+    return await writeConfig(spec, this.#logs(id), {
       brand: this.#brand,
-      logFile: logs.runtime,
-      consoleFile: logs.console,
       ...(await this.#filters.prepare(spec)),
       apparmorProfile: await this.#apparmor.load(spec),
       postStopHook: [installedPath('native/build/ctr-ns'), 'hook', run],
       unifiedCgroups: this.#cgroups.unified,
       limits: startValues(spec.limits, this.#cgroups),
-      exists: existsSync,
     });
-    await writeFile(logs.config, config, { mode: 0o600 });
-    return logs.config;
   }
 
   #watch(container: RunningContainer): void {

@@ -1,9 +1,11 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Link } from '#native/addon/index.d.ts';
+import type { Checkpoints } from './checkpoint.ts';
 import type { ContainerCounters } from './container-counters.ts';
 import type { FileOwner, FileServer, FilesTarget } from './files.ts';
 import type { Idmap } from './idmap.ts';
 
+export type { CheckpointNote, CheckpointRequest, Checkpoints, CheckpointSupport } from './checkpoint.ts';
 export type {
   FileAccess,
   FileChange,
@@ -117,6 +119,10 @@ export interface ContainerSpec {
   readonly rawApparmor?: string;
   /** lines of raw.lxc, already checked */
   readonly rawConfig: string;
+  /** the state of its processes can be kept: it has no console, and may not unshare what CRIU cannot put back */
+  readonly checkpointable?: boolean;
+  /** folder with the state that it goes on from, instead of a fresh start */
+  readonly state?: string;
 }
 
 export interface ResourceLimits {
@@ -250,6 +256,7 @@ export interface Proxies {
 /** Runs containers. Only this folder knows liblxc and the native helpers. */
 export interface Runtime {
   readonly proxies: Proxies;
+  readonly checkpoints: Checkpoints;
   /** Finds containers that ran before the daemon started and watches them again; returns their ids. Called once. */
   adopt(): Promise<readonly string[]>;
   /** Starts a container and returns when its init runs. On failure nothing of it is left running. */

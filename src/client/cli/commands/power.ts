@@ -24,6 +24,7 @@ export const commands: readonly CommandSpec[] = [
     examples: [
       ['start c1 c2', 'Start two instances.'],
       ['start c1 --plan', 'Show what starting "c1" would do.'],
+      ['start c1 --stateless', 'Start "c1" afresh, without the state that "stop --stateful" has kept.'],
     ],
     options: {
       all: allOption,
@@ -45,6 +46,7 @@ export const commands: readonly CommandSpec[] = [
     examples: [
       ['stop c1', 'Ask "c1" to shut down and wait for it.'],
       ['stop c1 --force', 'End it at once.'],
+      ['stop c1 --stateful', 'Keep its processes with their memory and connections for the next start.'],
       ['stop --all --timeout 30', 'Stop all instances, by force after 30 seconds.'],
     ],
     options: {

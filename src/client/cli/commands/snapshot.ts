@@ -11,6 +11,7 @@ export const commands: readonly CommandSpec[] = [
     summary: 'Create instance snapshots',
     examples: [
       ['snapshot c1 snap0', 'Create a snapshot of "c1" called "snap0".'],
+      ['snapshot c1 busy --stateful', 'The same with its processes, which go on.'],
       ['snapshot c1 nightly --reuse', 'Replace the snapshot "nightly".'],
     ],
     options: {
@@ -43,6 +44,7 @@ export const commands: readonly CommandSpec[] = [
     examples: [
       ['restore c1 snap0', 'Bring the files and the config of "c1" back to "snap0".'],
       ['restore c1 before-restore0', 'Undo that.'],
+      ['restore c1 busy --stateful', 'Bring back the processes that ran then as well.'],
     ],
     options: {
       noSnapshot: noSnapshotOption,

@@ -39,7 +39,6 @@ async function put(services: Services, request: ApiRequest): Promise<Reply> {
   const state = request.body as InstanceStatePut;
   const name = request.params['name'] ?? '';
   const { project } = request;
-  refuseStateful(state);
   const record = await services.database.read(reader => getInstance(reader, project, name));
   if (wantsPlan(request)) {
     assertAllowed(name, record.ready, services.runtime.status(containerId(project, name)), state.action);
@@ -59,7 +58,6 @@ export async function changeAllStates(
   request: ApiRequest,
   state: InstanceStatePut,
 ): Promise<Reply> {
-  refuseStateful(state);
   const { project } = request;
   const all = await services.database.read(reader => listInstanceRows(reader, project));
   const names = all.filter(record => concerns(services, record, state.action)).map(record => record.name);
@@ -84,16 +82,16 @@ async function changeState(
   services: Services,
   project: string,
   name: string,
-  { action, timeout = 0, force = false }: InstanceStatePut,
+  { action, timeout = 0, force = false, stateful }: InstanceStatePut,
   context: ActionContext,
 ): Promise<void> {
   // As LXD has it: no timeout, or 0, is by force; -1 waits for ever.
   const options = { force: force || timeout === 0, timeoutMs: timeout < 0 ? undefined : timeout * 1000 };
   switch (action) {
     case 'start':
-      return await startInstance(services, project, name, context);
+      return await startInstance(services, project, name, context, { stateless: stateful === false });
     case 'stop':
-      return await stopInstance(services, project, name, options, context);
+      return await stopInstance(services, project, name, { ...options, stateful: stateful === true }, context);
     case 'restart':
       return await restartInstance(services, project, name, options, context);
     default:
@@ -108,11 +106,6 @@ function concerns(services: Services, record: InstanceRecord, action: InstanceAc
   if (action === 'freeze') return kernel === 'running';
   if (action === 'unfreeze') return kernel === 'frozen';
   return kernel !== 'stopped';
-}
-
-function refuseStateful(state: InstanceStatePut): void {
-  if (state.stateful && (state.action === 'start' || state.action === 'stop'))
-    throw new ApiError('unsupported', 'Keeping the state of processes over a stop is not supported yet');
 }
 
 function planOf(name: string, action: InstanceAction): readonly object[] {

@@ -144,11 +144,12 @@ async function put(services: Services, request: ApiRequest): Promise<Reply> {
   const { requestor } = request.caller;
   if (body.restore) {
     const snapshot = body.restore.startsWith(`${name}/`) ? body.restore.slice(name.length + 1) : body.restore;
+    const wanted = { name: snapshot, stateful: body.stateful === true };
     await services.database.read(reader => getInstance(reader, project, name));
     const kept = keptUntilFor(services, request, 'undo.snapshots');
     return accepted(
       services.operations.run(instanceOperation(request, 'Restoring snapshot', [name]), ({ signal }) =>
-        restoreSnapshot(services, project, name, snapshot, { signal, requestor, ...kept }),
+        restoreSnapshot(services, project, name, wanted, { signal, requestor, ...kept }),
       ),
     );
   }

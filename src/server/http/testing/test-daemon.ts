@@ -10,6 +10,7 @@ import type { NetworkControl } from '../../networks/networks.ts';
 import { StatePaths } from '../../paths.ts';
 import type { PoolRegistry } from '../../pools/pools.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { FakeCheckpoints } from '../../runtime/testing/fake-checkpoints.ts';
 
 export interface Answer {
   readonly status: number;
@@ -86,7 +87,10 @@ const bareEquipment: Equipment = {
       },
     },
     networkControl: {} as NetworkControl,
-    runtime: { close: async () => undefined } as Partial<Runtime> as Runtime,
+    runtime: {
+      close: async () => undefined,
+      checkpoints: new FakeCheckpoints({ specOf: () => undefined, end: () => undefined }),
+    } as Partial<Runtime> as Runtime,
   }),
   recoverySteps: [],
   startSteps: [],

@@ -9,6 +9,7 @@ import { globalMigrations } from '#server/database/migrations/global.ts';
 import { SqliteDatabase } from '#server/database/sqlite.ts';
 import { LocalEventBus } from '#server/events/bus.ts';
 import type { ContainerSpec, ContainerStatus, ResourceLimits, StoppedEvent } from '#server/runtime/runtime.ts';
+import { FakeCheckpoints } from '#server/runtime/testing/fake-checkpoints.ts';
 import { StatePaths } from '#server/paths.ts';
 import { Pool } from '#storage/pool.ts';
 import { MemoryDriver } from '#storage/testing/memory-driver.ts';
@@ -24,6 +25,7 @@ export class ContainersInMemory {
   readonly failing = new Set<string>();
   /** init ignores the wish to power off */
   deaf = false;
+  readonly checkpoints = new FakeCheckpoints({ specOf: id => this.specs.get(id), end: id => this.end(id) });
   #listener: (event: StoppedEvent) => void = () => undefined;
 
   #call(what: string, detail: string): void {
@@ -34,6 +36,7 @@ export class ContainersInMemory {
   adopt = async (): Promise<readonly string[]> => [...this.states.keys()];
   start = async (spec: ContainerSpec): Promise<{ initPid: number }> => {
     this.#call('start', spec.id);
+    this.checkpoints.assertState(spec);
     this.specs.set(spec.id, spec);
     this.states.set(spec.id, 'running');
     return { initPid: 100 };

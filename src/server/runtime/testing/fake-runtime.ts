@@ -20,6 +20,7 @@ import type {
   Runtime,
   StoppedEvent,
 } from '../runtime.ts';
+import { FakeCheckpoints } from './fake-checkpoints.ts';
 import { MemoryFiles } from './memory-files.ts';
 
 /** What a command of a fake container does. */
@@ -59,6 +60,10 @@ export class FakeRuntime implements Runtime {
     start: (id, name, proxy) => Promise.resolve(void this.proxied.set(`${id}/${name}`, proxy)),
     stop: (id, name) => Promise.resolve(void this.proxied.delete(`${id}/${name}`)),
   };
+  readonly checkpoints = new FakeCheckpoints({
+    specOf: id => this.host.containers.get(id)?.spec,
+    end: id => this.endContainer(id),
+  });
   readonly host: FakeHost;
   /** Makes the next start fail with this error. */
   failNextStart: Error | undefined;
@@ -91,6 +96,7 @@ export class FakeRuntime implements Runtime {
       const failure = this.failNextStart;
       this.failNextStart = undefined;
       if (failure) throw failure;
+      this.checkpoints.assertState(spec);
       if (spec.rootfs.startsWith('/nonexistent')) throw new ApiError('internal', `Failed starting "${spec.id}"`);
       const initPid = ++lastPid;
       const nics = new Map(spec.nics.map(nic => [nic.hostName, nic]));
