@@ -29,6 +29,10 @@ export const families: Readonly<Record<string, Family>> = {
   image: { summary: 'Manage images', load: () => import('./commands/image.ts') },
   import: { summary: 'Import instance backups', load: () => import('./commands/export.ts') },
   'import-lxc': { summary: 'Make instances of containers of LXC', load: () => import('./commands/import-lxc.ts') },
+  'import-rootfs': {
+    summary: 'Make an instance of a root file system in an archive or a folder',
+    load: () => import('./commands/import-rootfs.ts'),
+  },
   info: { summary: 'Show instance or server information', load: () => import('./commands/info.ts') },
   init: {
     summary: 'Create an instance, or set up the server when no image is named',

@@ -35,3 +35,8 @@ export async function newInstance(target: Client, given: NewInstance): Promise<O
     ephemeral: given.ephemeral ?? false,
   };
 }
+
+/** Properties of a system as the keys that instances of an image have. */
+export function imageKeys(properties: Readonly<Record<string, string>>): ConfigMap {
+  return Object.fromEntries(Object.entries(properties).map(([key, value]) => [`image.${key}`, value]));
+}

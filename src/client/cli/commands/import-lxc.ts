@@ -4,18 +4,12 @@ import { ApiError } from '#api/error.ts';
 import { formatSize } from '#base/units.ts';
 import { runCommand } from '#base/run-command.ts';
 import type { LxcImport, LxcImportPlan } from '../../moving-in/lxc/plan-import.ts';
-import { command, type CommandSpec, flag, list, planOption, text } from '../command.ts';
+import { command, type CommandSpec, flag, planOption, text } from '../command.ts';
 import { parsePairs } from '../key-values.ts';
 import { renderPlan } from '../output/plan.ts';
 import type { Session } from '../session.ts';
+import { arrivalOptions } from './arrival-options.ts';
 import { remoteFirst } from './remote-first.ts';
-
-/** Options of everything that makes an instance of files from elsewhere. */
-export const arrivalOptions = {
-  config: list('-c,--config', 'Config key/value to apply to the new instance'),
-  profile: list('-p,--profile', 'Profile to apply to the new instance'),
-  storage: text('-s,--storage', 'Storage pool name'),
-} as const;
 
 export const commands: readonly CommandSpec[] = [
   command({

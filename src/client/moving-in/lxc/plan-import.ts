@@ -5,7 +5,7 @@ import { instanceNameProblem } from '#base/names.ts';
 import type { IdRangeEntry } from '#protocol/messages.ts';
 import type { Client } from '../../client.ts';
 import { readGuestFile } from '../guest-file.ts';
-import { type NewInstance, newInstance } from '../new-instance.ts';
+import { imageKeys, type NewInstance, newInstance } from '../new-instance.ts';
 import { imageProperties, readSystem } from '../system.ts';
 import { isLxcRunning, kindOfFile, lxcRootFolder, machineFiles } from './containers.ts';
 import { mapLxcConfig } from './map-config.ts';
@@ -76,8 +76,4 @@ export async function planLxcImport(given: LxcImport): Promise<LxcImportPlan> {
 
 function isEntry(line: string): boolean {
   return line.trim() !== '' && !line.trim().startsWith('#');
-}
-
-function imageKeys(properties: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(properties).map(([key, value]) => [`image.${key}`, value]));
 }
