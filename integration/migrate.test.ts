@@ -41,6 +41,8 @@ test('a running container goes over in rounds and stands still for a moment only
   expect((await there.must('config', 'get', 'pet', 'volatile.eth0.hwaddr')).trim()).toBe(mac);
   expect(await snapshotsAt(there, 'pet')).toBe(1);
   expect(await there.must('exec', 'pet', '--', 'cat', '/proc/sys/net/ipv4/conf/all/arp_notify')).toBe('1\n');
+  if (existsSync('/proc/sys/net/ipv6'))
+    expect(await there.must('exec', 'pet', '--', 'cat', '/proc/sys/net/ipv6/conf/all/ndisc_notify')).toBe('1\n');
   const lines = (await there.must('exec', 'pet', '--', 'cat', '/home/log')).trim().split('\n').map(Number);
   expect(lines).toEqual(lines.map((_, index) => index + 1));
   await there.must('delete', 'pet', '--force');
