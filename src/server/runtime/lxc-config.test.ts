@@ -134,7 +134,10 @@ lxc.init.cwd = /
     expect(config).toMatch(/devices\.allow = c 5:0 rwm/);
     expect(config).not.toMatch(/devices\.allow = c 5:1/);
     const unified = renderConfig({ ...spec, intercepts }, { ...context, unifiedCgroups: true });
-    expect(unified.match(/^.*devices.*$/gm)).toEqual(['lxc.cgroup2.devices.deny = c 5:1 rwm']);
+    expect(unified.match(/^.*devices.*$/gm)).toEqual([
+      'lxc.cgroup2.devices.allow = a',
+      'lxc.cgroup2.devices.deny = c 5:1 rwm',
+    ]);
   });
   test('tells the kinds of NICs', () => {
     const nics: ContainerNic[] = [

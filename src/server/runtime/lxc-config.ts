@@ -111,7 +111,9 @@ function* deviceRules(spec: ContainerSpec, context: ConfigContext): Generator<[s
   const key = context.unifiedCgroups ? 'lxc.cgroup2.devices' : 'lxc.cgroup.devices';
   const makesNodes = spec.intercepts?.includes('mknod');
   if (context.unifiedCgroups && spec.idmap) {
-    if (makesNodes) yield [`${key}.deny`, consoleDevice];
+    if (!makesNodes) return;
+    yield [`${key}.allow`, 'a'];
+    yield [`${key}.deny`, consoleDevice];
     return;
   }
   yield [`${key}.deny`, 'a'];
