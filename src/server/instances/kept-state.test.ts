@@ -84,6 +84,13 @@ describe('the state of processes', () => {
     expect(world.runtime.specs.get('c1')?.state).toMatch(/\/state$/);
     expect([world.runtime.status('c1'), (await find())?.stateful]).toEqual(['running', false]);
   });
+  test('stays with the original of a copy', async () => {
+    await start();
+    await stop();
+    const source = { type: 'copy', source: 'c1' } as const;
+    const copy = await createInstance(world.services, 'default', { name: 'c2', source, stateful: true });
+    expect([copy.stateful, (await find())?.stateful]).toEqual([false, true]);
+  });
   test('is forgotten by a daemon that finds the instance running', async () => {
     await start();
     await world.services.database.write(tx => tx.run('UPDATE instances SET stateful = 1'));

@@ -60,7 +60,10 @@ export async function planInstance(reader: Reader, project: string, request: Ins
   if (request.type === 'virtual-machine')
     throw new ApiError('invalid-argument', 'Invalid "type": virtual machines are not supported, only containers');
   if (request.instance_type) throw new ApiError('invalid-argument', 'Invalid "instance_type": is not supported');
-  if (request.stateful) throw new ApiError('invalid-argument', 'Invalid "stateful": a new instance has no state');
+  // Clients tell this of the original; its processes stay with it, and a copy begins afresh.
+  const isCopy = request.source.type === 'copy' || request.source.type === 'migration';
+  if (request.stateful && !isCopy)
+    throw new ApiError('invalid-argument', 'Invalid "stateful": a new instance has no state');
   const name = await freeName(reader, project, request.name ?? '');
   const origin = await originOf(reader, project, request);
   const template = templateOf(origin);
