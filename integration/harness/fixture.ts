@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { makeBusyboxImage } from './busybox-image.ts';
 import { TestDaemon } from './daemon.ts';
@@ -49,11 +50,17 @@ export function useDaemons(daemons: readonly (readonly [TestDaemon, FixtureOptio
   });
 }
 
+/** Name of the zpool of a daemon's pool "default"; zpools are the host's. */
+export function zpoolOf(daemon: TestDaemon): string {
+  return path.basename(daemon.directory);
+}
+
 async function prepare(daemon: TestDaemon, options: FixtureOptions): Promise<void> {
   const storage = options.storage && (onlyStorage ?? options.storage);
   if (storage) {
     const size = storage === 'dir' ? [] : ['size=5GiB'];
-    await daemon.must('storage', 'create', 'default', storage, ...size);
+    const name = storage === 'zfs' ? [`zfs.pool_name=${zpoolOf(daemon)}`] : [];
+    await daemon.must('storage', 'create', 'default', storage, ...size, ...name);
     await daemon.must('profile', 'device', 'add', 'default', 'root', 'disk', 'path=/', 'pool=default');
   }
   if (options.network) {

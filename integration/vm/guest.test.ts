@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, statfsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { settled, useDaemon } from '../harness/fixture.ts';
+import { settled, useDaemon, zpoolOf } from '../harness/fixture.ts';
 
 // Every call costs seconds of emulation: one container lives through all of this.
 const daemon = useDaemon({ storage: 'zfs' });
+const zpool = zpoolOf(daemon);
 const cgroup2 = 0x63677270; // CGROUP2_SUPER_MAGIC
 
 async function must(method: string, url: string, body?: unknown): Promise<unknown> {
@@ -33,8 +34,8 @@ test('an instance is a clone of its image, in datasets named as LXD names them',
     'raw.apparmor': 'deny /home/secret r,',
   };
   await must('POST', '/1.0/instances', { name: 'c1', source: { type: 'image', alias: 'tiny' }, config });
-  const listed = zfs('list', '-H', '-r', '-o', 'name,origin', 'default/containers').trim().split('\n');
-  expect(listed[1]).toMatch(/^default\/containers\/c1\tdefault\/images\/[0-9a-f]{64}@readonly$/);
+  const listed = zfs('list', '-H', '-r', '-o', 'name,origin', `${zpool}/containers`).trim().split('\n');
+  expect(listed[1]).toMatch(new RegExp(`^${zpool}/containers/c1\t${zpool}/images/[0-9a-f]{64}@readonly$`));
   await power('start');
 });
 
@@ -89,6 +90,6 @@ test('what the image was needed for goes with the instance, and so does the prof
   await power('stop');
   expect(loadedProfiles()).not.toMatch(/-c1 /);
   await must('DELETE', '/1.0/instances/c1');
-  const left = (): readonly string[] => zfs('list', '-H', '-r', '-o', 'name', 'default/deleted').trim().split('\n');
+  const left = (): readonly string[] => zfs('list', '-H', '-r', '-o', 'name', `${zpool}/deleted`).trim().split('\n');
   expect(await settled(() => left().length === 1, 60_000)).toBe(true);
 });

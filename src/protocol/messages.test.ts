@@ -25,6 +25,7 @@ const header: MigrationHeader = {
   rsync: { xattrs: true, delete: true, compress: false, bidirectional: true, links: true },
   btrfs: { migrationHeader: true, subvolumes: true, subvolumeUuids: false },
   refresh: true,
+  zfs: { compress: true, migrationHeader: true, anyShape: false },
   volumeSize: undefined,
   indexVersion: 1,
 };

@@ -24,6 +24,14 @@ export interface BtrfsOffer {
   readonly subvolumeUuids: boolean;
 }
 
+export interface ZfsOffer {
+  /** blocks as they are on disk */
+  readonly compress: boolean;
+  readonly migrationHeader: boolean;
+  /** ours: nested datasets, and snapshots that are not one line */
+  readonly anyShape: boolean;
+}
+
 export interface IdRangeEntry {
   readonly isUid: boolean;
   readonly isGid: boolean;
@@ -58,6 +66,7 @@ export interface MigrationHeader {
   readonly rsync?: RsyncOffer | undefined;
   readonly btrfs?: BtrfsOffer | undefined;
   readonly refresh?: boolean | undefined;
+  readonly zfs?: ZfsOffer | undefined;
   readonly volumeSize?: number | undefined;
   readonly indexVersion: number;
 }
@@ -85,6 +94,11 @@ export function encodeHeader(header: MigrationHeader): Buffer {
     writer.message(8, links ? rsync.flag(ownField, true) : rsync);
   }
   writer.flag(9, header.refresh);
+  if (header.zfs) {
+    const { compress, migrationHeader, anyShape } = header.zfs;
+    const zfs = new WireWriter().flag(1, compress).flag(2, migrationHeader);
+    writer.message(10, anyShape ? zfs.flag(ownField, true) : zfs);
+  }
   writer.integer(11, header.volumeSize);
   if (header.btrfs) {
     const { migrationHeader, subvolumes, subvolumeUuids } = header.btrfs;
@@ -108,6 +122,7 @@ export function decodeHeader(message: Buffer): MigrationHeader {
     );
   const state = reader.integer(2);
   const rsync = reader.message(8);
+  const zfs = reader.message(10);
   const btrfs = reader.message(12);
   return {
     type,
@@ -124,6 +139,11 @@ export function decodeHeader(message: Buffer): MigrationHeader {
       links: rsync.flag(ownField) ?? false,
     },
     refresh: reader.flag(9),
+    zfs: zfs && {
+      compress: zfs.flag(1) ?? false,
+      migrationHeader: zfs.flag(2) ?? false,
+      anyShape: zfs.flag(ownField) ?? false,
+    },
     volumeSize: reader.integer(11),
     btrfs: btrfs && {
       migrationHeader: btrfs.flag(1) ?? false,

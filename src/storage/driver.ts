@@ -106,20 +106,7 @@ export interface StorageDriver {
   listSnapshots(volume: Volume): Promise<readonly string[]>;
 }
 
-/** A capability, not a duty: streams of a whole snapshot in the file system's own format. */
-export interface SendReceive {
-  readonly streamFormat: string;
-  /** Writes the stream and leaves `output` open. "unsupported" for a snapshot with nested volumes of the guest's. */
-  send(snapshot: Snapshot, output: Writable, signal?: AbortSignal): Promise<void>;
-  /** Makes the snapshot from a stream that nobody has to trust: it can write nowhere but into the snapshot. */
-  receive(target: Snapshot, stream: Readable, signal?: AbortSignal): Promise<void>;
-}
-
-export function canSendReceive(driver: StorageDriver): driver is StorageDriver & SendReceive {
-  return 'streamFormat' in driver;
-}
-
-/** A capability: reading a volume as it was at one moment while it goes on changing. */
+/** A capability, not a duty: reading a volume as it was at one moment while it goes on changing. */
 export interface StableViews {
   /** The view goes away when it is disposed of. */
   viewVolume(volume: Volume): Promise<VolumeView>;
@@ -146,6 +133,8 @@ export function hasNativeDiffs(driver: StorageDriver): driver is StorageDriver &
 
 /** A capability: a volume with its snapshots as streams of the file system's own, each based on the one before. */
 export interface StreamChains {
+  /** whether a backup lists the streams in a file of its own, as LXD's of this driver do */
+  readonly listsStreams: boolean;
   /** The streams of the named snapshots, oldest first, and then of the volume as it is now; kept until disposed of. */
   openChain(volume: Volume, snapshots: readonly string[], signal?: AbortSignal): Promise<StreamChain>;
   /**

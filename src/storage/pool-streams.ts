@@ -1,10 +1,10 @@
 import type { Volume } from './driver.ts';
 import { Pool } from './pool.ts';
-import { type CheckTree, hasTreeStreams, type TreeReceiver, type TreeSender } from './tree-streams.ts';
+import { type CheckTree, hasTreeStreams, type TreeFormat, type TreeReceiver, type TreeSender } from './tree-streams.ts';
 
-/** True when the pool's volumes can be moved as streams of their file system. */
-export function poolHasStreams(pool: Pool): boolean {
-  return hasTreeStreams(pool.driver);
+/** Format of the streams that the pool's volumes can be moved as; undefined where its file system has none. */
+export function streamFormat(pool: Pool): TreeFormat | undefined {
+  return hasTreeStreams(pool.driver) ? pool.driver.treeFormat : undefined;
 }
 
 /** A volume, or what it was at snapshot `head`, and snapshots of it as streams; undefined where the driver has none. */
@@ -32,7 +32,7 @@ export async function placeReceivedSnapshots(
   snapshots: readonly string[],
 ): Promise<void> {
   using _lock = await Pool.holdAll([[pool, volume]], 'receive');
-  for (const name of snapshots) await receiver.placeSnapshot({ volume, name });
+  await receiver.placeSnapshots(volume, snapshots);
 }
 
 /** Puts a volume and snapshots of it that were received in place. */
@@ -44,6 +44,5 @@ export async function placeReceived(
 ): Promise<void> {
   using _lock = await Pool.holdAll([[pool, volume]], 'receive');
   await pool.users.vacate(volume, 'receive');
-  for (const name of snapshots) await receiver.placeSnapshot({ volume, name });
-  await receiver.placeVolume(volume);
+  await receiver.place(volume, snapshots);
 }

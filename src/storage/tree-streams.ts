@@ -8,18 +8,25 @@ export interface StreamTree {
   /** name of the snapshot; empty for the volume itself */
   readonly snapshot: string;
   readonly readonly: boolean;
-  /** what a receiver knows the tree by afterwards */
+  /** what a receiver knows the tree by afterwards: a UUID, or a number with ZFS */
   readonly uuid: string;
 }
 
 /** A volume and its snapshots, standing still to be streamed. */
 export interface TreeSender extends AsyncDisposable {
-  /** absolute path of the volume's content as it stands still */
-  readonly stillFolder: string;
+  /** absolute path of the volume's content as it stands still; undefined when no folder shows all of it */
+  readonly stillFolder: string | undefined;
   /** by snapshot, oldest first, the volume itself last; parents before what is nested in them */
   readonly trees: readonly StreamTree[];
-  /** Writes one stream, with `parent` only what differs from that. */
-  send(tree: StreamTree, parent: StreamTree | undefined, output: ByteSink, signal?: AbortSignal): Promise<void>;
+  /** false when only servers like this one know how to take them */
+  readonly common: boolean;
+  /** Writes one stream, of what differs from one of those before it, which the receiver has. */
+  send(
+    tree: StreamTree,
+    before: readonly StreamTree[],
+    output: ByteSink,
+    options: { readonly compressed: boolean; readonly signal?: AbortSignal },
+  ): Promise<void>;
 }
 
 /** Takes streams that nobody has to trust into a place of their own; nothing of the pool changes until it is told so. */
@@ -36,18 +43,23 @@ export interface TreeReceiver extends AsyncDisposable {
     stream: AsyncIterable<Buffer>,
     signal?: AbortSignal,
   ): Promise<void>;
-  /** Makes a new snapshot of what was received under a snapshot's name, in the place of one that is there. */
-  placeSnapshot(snapshot: Snapshot): Promise<void>;
-  /** Puts what was received of the volume itself in the volume's place: the old content stays until then. */
-  placeVolume(volume: Volume): Promise<void>;
+  /**
+   * Puts what was received in place: snapshots of these names, each in the place of one that is there, and the volume
+   * itself, whose old content stays until then.
+   */
+  place(volume: Volume, snapshots: readonly string[]): Promise<void>;
+  /** The same without the volume itself, when no more came. */
+  placeSnapshots(volume: Volume, snapshots: readonly string[]): Promise<void>;
 }
+
+export type TreeFormat = 'btrfs' | 'zfs';
 
 /** Throws for a tree that must not be used. */
 export type CheckTree = (folder: string) => Promise<void>;
 
 /** A capability of drivers, not a duty: moving volumes with their snapshots in the file system's own format. */
 export interface TreeStreams {
-  readonly treeFormat: 'btrfs';
+  readonly treeFormat: TreeFormat;
   /** with `head` the volume is sent as it was at that snapshot */
   openSender(volume: Volume, snapshots: readonly string[], head?: string): Promise<TreeSender>;
   /** `check` sees the top folder of each tree that came, and may refuse it. */

@@ -26,7 +26,7 @@ export interface TreePush {
 }
 
 /** Trees are sent by rsync alone; bytes for a server in the same machine are not worth compressing. */
-const abilities = { btrfs: false, compress: false };
+const abilities = { streams: undefined, compress: false };
 
 /**
  * Makes an instance of a tree: the part of a source in LXD's migration, pushed through the connection that we have.

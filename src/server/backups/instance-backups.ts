@@ -14,7 +14,7 @@ import { containerId } from '../paths.ts';
 import type { Services } from '../services.ts';
 import { compressed } from './compression.ts';
 import { type BackupContext, type BackupOwner, createKept, planKept } from './kept-backups.ts';
-import { type ArchiveContent, assertStreams, writeArchive } from './write-archive.ts';
+import { type ArchiveContent, assertStreams, storageOf, writeArchive } from './write-archive.ts';
 
 export type BackupServices = InstanceServices & Pick<Services, 'settings'>;
 
@@ -92,15 +92,11 @@ function indexOf(
   request: InstanceBackupsPost,
 ): BackupIndex {
   const { snapshots = [], volume_snapshots: volumeSnapshots = [], ...rest } = config;
-  const optimized = request.optimized_storage === true;
   const kept = isAlone(request) ? rest : { ...rest, snapshots, volume_snapshots: volumeSnapshots };
   return {
     name: record.name,
-    backend: rootPool(services, record).driver.name,
-    pool: record.pool,
+    ...storageOf(rootPool(services, record), request.optimized_storage === true),
     snapshots: isAlone(request) ? [] : snapshots.map(snapshot => snapshot.name),
-    optimized,
-    optimized_header: optimized,
     type: 'container',
     config: kept,
   };

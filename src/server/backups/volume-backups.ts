@@ -10,7 +10,7 @@ import type { Services } from '../services.ts';
 import { type CustomAt, holdVolume, onDisk, readyVolume, volumePath, type VolumeServices } from '../volumes/volume.ts';
 import { compressed } from './compression.ts';
 import { type BackupContext, type BackupOwner, createKept, type KeptServices, planKept } from './kept-backups.ts';
-import { type ArchiveContent, assertStreams, writeArchive } from './write-archive.ts';
+import { type ArchiveContent, assertStreams, storageOf, writeArchive } from './write-archive.ts';
 
 export type VolumeBackupServices = VolumeServices & KeptServices;
 
@@ -65,15 +65,11 @@ export async function exportVolume(
       return { record, snapshots: rows.filter(({ ready }) => ready) };
     });
     const pool = services.pools.get(at.pool);
-    const optimized = request.optimized_storage === true;
     const content: ArchiveContent = {
       index: {
         name: at.name,
-        backend: pool.driver.name,
-        pool: at.pool,
+        ...storageOf(pool, request.optimized_storage === true),
         snapshots: snapshots.map(({ name }) => name),
-        optimized,
-        optimized_header: optimized,
         type: 'custom',
         config: describeVolume(record, snapshots),
       },

@@ -40,6 +40,16 @@ export async function writeArchive(
   else await writeFileTrees(content, output, signal);
 }
 
+/** What an index says of how the content is kept. */
+export function storageOf(
+  pool: Pool,
+  optimized: boolean,
+): Pick<BackupIndex, 'backend' | 'pool' | 'optimized' | 'optimized_header'> {
+  const { driver } = pool;
+  const listed = optimized && canChainStreams(driver) && driver.listsStreams;
+  return { backend: driver.name, pool: pool.name, optimized, optimized_header: listed };
+}
+
 /** Throws "unsupported" unless the pool's driver has streams of its own. */
 export function assertStreams(pool: Pool): void {
   if (canChainStreams(pool.driver)) return;
@@ -91,7 +101,7 @@ async function writeStreams(
   await using _streams = streams;
   fixed();
   await writeText(output, indexName, renderBackupIndex(index));
-  await writeText(output, streamHeaderName, renderStreamHeader(streams.members));
+  if (index.optimized_header) await writeText(output, streamHeaderName, renderStreamHeader(streams.members));
   for (const stream of streams.members) {
     const name = stream.snapshot === undefined ? names.volume : `${names.snapshots}/${stream.snapshot}`;
     await writeSpooled(output, `${name}.bin`, spool, into => stream.write(into));

@@ -1,5 +1,5 @@
 import { ApiError } from '#api/error.ts';
-import { poolHasStreams } from '#storage/pool-streams.ts';
+import { streamFormat } from '#storage/pool-streams.ts';
 import { getInstance, type InstanceRecord } from '#server/database/instances.ts';
 import { getSnapshot, listSnapshotRows, type SnapshotRecord } from '#server/database/snapshots.ts';
 import { expandInstance } from '../instances/check-instance.ts';
@@ -67,7 +67,7 @@ export async function planSend(services: InstanceServices, request: SendRequest)
       const running = !snapshot && services.runtime.status(id) !== 'stopped';
       const pool = rootPool(services, record);
       // A pool without snapshots that cost nothing is read while it is sent: nobody may start it meanwhile.
-      const still = poolHasStreams(pool) || running || snapshot;
+      const still = streamFormat(pool) || running || snapshot;
       using _lock = still ? undefined : await holdInstance(services.locks, project, name, 'copy', context.signal);
       await send(await outgoing(services, record, snapshot, { ...request, running }), channels, context);
     },

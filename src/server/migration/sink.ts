@@ -4,9 +4,9 @@ import { kernel } from '#native/kernel.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { snapshotNameProblem } from '#base/names.ts';
 import type { Volume } from '#storage/driver.ts';
-import { openReceiver, placeReceived, placeReceivedSnapshots, poolHasStreams } from '#storage/pool-streams.ts';
+import { openReceiver, placeReceived, placeReceivedSnapshots, streamFormat } from '#storage/pool-streams.ts';
 import type { Pool } from '#storage/pool.ts';
-import { receiveTrees } from './btrfs-transfer.ts';
+import { receiveSubvolumes } from './btrfs-transfer.ts';
 import { checkReceived } from './check-received.ts';
 import { CutOff, wasCutOff } from './cut-off.ts';
 import { compareSnapshots, type KnownSnapshot } from './compare-snapshots.ts';
@@ -17,6 +17,7 @@ import { type Agreement, agree } from '#protocol/negotiate.ts';
 import { Progress } from './progress.ts';
 import { receiveByRsync, type Watch } from './rsync-transfer.ts';
 import { type Channels, close, type TransferContext } from './source.ts';
+import { receiveDatasets } from './zfs-transfer.ts';
 
 /** A volume that is there and shall become what another server has; until all of that has come it stays as it is. */
 export interface Incoming {
@@ -110,7 +111,7 @@ async function transfer(
   const offer = await control.header();
   const offered = incoming.alone ? [] : checkSnapshots(offer);
   const { wanted, gone } = refresh ? compareSnapshots(offered, incoming.known) : { wanted: offered, gone: [] };
-  const agreement = agree(offer, { btrfs: poolHasStreams(pool), compress: incoming.compress }, refresh);
+  const agreement = agree(offer, { streams: streamFormat(pool), compress: incoming.compress }, refresh);
   const indexVersion = Math.min(1, offer.indexVersion);
   await incoming.begin(wanted, gone);
   control.sendHeader({
@@ -134,7 +135,7 @@ async function transfer(
   const watch = { count: progress.count, signal: context.signal };
   const names = wanted.map(snapshot => snapshot.name);
   const twice = offer.state === 'none';
-  if (agreement.type === 'btrfs') await receiveNative(incoming, fs, names, watch);
+  if (agreement.type !== 'rsync') await receiveNative(incoming, { fs, agreement, names, offer }, watch);
   else await receiveFiles(incoming, { fs, agreement, names, twice, offer }, watch);
   context.update({ fs_bytes: progress.bytes });
   return { next };
@@ -142,16 +143,18 @@ async function transfer(
 
 async function receiveNative(
   { pool, volume, refresh, known, keepPart }: Incoming,
-  fs: FrameChannel,
-  names: readonly string[],
+  { fs, agreement, names, offer }: Omit<Files, 'twice'>,
   watch: Watch,
 ): Promise<void> {
   await using receiver = await openReceiver(pool, folder => checkReceived(volume.kind, folder));
   if (!receiver) throw new ApiError('internal', 'The storage pool takes no streams after all');
   const target = { volume, refresh, known: known.map(({ name }) => name).filter(name => !names.includes(name)) };
+  const { zfs } = agreement;
   const whole: string[] = [];
+  const onWhole = (snapshot: string): unknown => whole.push(snapshot);
   try {
-    await receiveTrees(fs, receiver, target, watch, snapshot => whole.push(snapshot));
+    if (zfs) await receiveDatasets(fs, receiver, { ...target, onWhole, ...zfs, offered: offer.snapshotNames }, watch);
+    else await receiveSubvolumes(fs, receiver, { ...target, onWhole }, watch);
     watch.signal.throwIfAborted();
   } catch (error) {
     const snapshots = whole.filter(name => name !== '');

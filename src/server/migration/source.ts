@@ -2,16 +2,17 @@ import type { WebSocket } from 'ws';
 import { ApiError } from '#api/error.ts';
 import { kernel } from '#native/kernel.ts';
 import type { Volume } from '#storage/driver.ts';
-import { openSender, poolHasStreams } from '#storage/pool-streams.ts';
+import { openSender, streamFormat } from '#storage/pool-streams.ts';
 import type { Pool } from '#storage/pool.ts';
 import type { TreeSender } from '#storage/tree-streams.ts';
-import { sendTrees } from './btrfs-transfer.ts';
+import { sendSubvolumes } from './btrfs-transfer.ts';
 import { ControlChannel } from '#protocol/control-channel.ts';
 import { FrameChannel } from '#protocol/frame-channel.ts';
 import type { SnapshotEntry } from '#protocol/messages.ts';
 import { type Abilities, type Agreement, agreed, offerOf } from '#protocol/negotiate.ts';
 import { Progress } from './progress.ts';
 import { sendByRsync, type Watch } from './rsync-transfer.ts';
+import { sendDatasets } from './zfs-transfer.ts';
 
 /** A volume that is to be sent, with what its receiver is told of it. */
 export interface Outgoing {
@@ -73,12 +74,14 @@ async function transfer(
   context: TransferContext,
 ): Promise<void> {
   const { pool, volume } = outgoing;
-  const own: Abilities = { btrfs: poolHasStreams(pool), compress: outgoing.compress };
+  const all = outgoing.snapshots.map(snapshot => snapshot.name);
+  await using sender = await openSender(pool, volume, all, outgoing.head);
+  const own: Abilities = { streams: streamFormat(pool), common: sender?.common, compress: outgoing.compress };
   control.sendHeader({
     ...offerOf(own),
     state: outgoing.running ? 'none' : undefined,
     idmap: [],
-    snapshotNames: outgoing.snapshots.map(snapshot => snapshot.name),
+    snapshotNames: all,
     snapshots: outgoing.snapshots,
     predump: false,
     indexVersion: 1,
@@ -87,18 +90,15 @@ async function transfer(
   const agreement = agreed(answer, own);
   if (!agreement) throw new ApiError('unsupported', 'The other server wants the files in a way that was not offered');
   const refresh = answer.refresh === true;
-  const all = outgoing.snapshots.map(snapshot => snapshot.name);
   const wanted = refresh ? all.filter(name => answer.snapshotNames.includes(name)) : all;
   if (answer.indexVersion >= 1) await sendIndex(fs, outgoing.describe(wanted));
 
   const progress = new Progress(volume.name, context);
-  await using sender = await openSender(pool, volume, all, outgoing.head);
-  if (agreement.type === 'btrfs') {
-    if (!sender) throw new ApiError('internal', 'The storage pool has no streams after all');
-    await sendTrees(fs, sender, refresh, { count: progress.count, signal: context.signal });
-  } else {
+  const watch = { count: progress.count, signal: context.signal };
+  if (sender && agreement.type === 'btrfs') await sendSubvolumes(fs, sender, refresh, watch);
+  else if (sender && agreement.zfs) await sendDatasets(fs, sender, { refresh, features: agreement.zfs }, watch);
+  else {
     const twice = outgoing.running && answer.state === 'none';
-    const watch = { count: progress.count, signal: context.signal };
     await sendFiles(outgoing, { fs, agreement, wanted, twice, sender }, watch);
   }
   context.update({ fs_bytes: progress.bytes });
@@ -131,6 +131,10 @@ async function sendFiles(
   { fs, agreement, wanted, twice, sender }: Files,
   watch: Watch,
 ): Promise<void> {
+  if (sender && sender.stillFolder === undefined) {
+    const reason = 'it holds nested volumes, which only one like this with the same file system can take';
+    throw new ApiError('unsupported', `Cannot send "${volume.name}" to that server: ${reason}`);
+  }
   const options = { features: agreement.rsync, bandwidth, allowVanished: false };
   for (const name of wanted)
     await pool.withMounted({ volume, name }, folder => sendByRsync(fs, folder, options, watch));

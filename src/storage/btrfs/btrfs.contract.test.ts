@@ -1,11 +1,10 @@
 import { mkdir, readdir, readFile, stat, symlink, writeFile, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCommand } from '#base/run-command.ts';
 import { kernel } from '#native/kernel.ts';
-import { canSendReceive, type StorageDriver, type Volume } from '../driver.ts';
+import type { StorageDriver, Volume } from '../driver.ts';
 import { mountedAt } from '../mounts.ts';
 import { makeScratchPool, type ScratchPool } from '../testing/scratch-pool.ts';
 import { Folder } from '../trees/folder.ts';
@@ -144,32 +143,6 @@ describe('btrfs', () => {
     await driver.settle();
     expect(await driver.listVolumes()).toEqual([]);
     await driver.createVolume(web);
-  });
-
-  test('send() and receive() carry a snapshot to another volume', async () => {
-    if (!canSendReceive(driver)) throw new Error('btrfs has streams');
-    await driver.createVolume(web);
-    await writeFile(path.join(await driver.mountVolume(web), 'state'), 'one');
-    await driver.createSnapshot({ volume: web, name: 'snap0' });
-    await driver.createVolume(copy);
-    const stream = new PassThrough();
-    const target = { volume: copy, name: 'received' };
-    const receiving = driver.receive(target, stream);
-    await driver.send({ volume: web, name: 'snap0' }, stream);
-    stream.end();
-    await receiving;
-    expect(await readFile(path.join(await driver.mountSnapshot(target), 'state'), 'utf8')).toBe('one');
-    await driver.settle();
-    expect((await readdir(scratch.context.mountPoint)).sort()).not.toContain('.temporary-receive');
-  });
-
-  test('receive() of rubbish leaves nothing', async () => {
-    if (!canSendReceive(driver)) throw new Error('btrfs has streams');
-    await driver.createVolume(copy);
-    const stream = new PassThrough();
-    stream.end('this is no stream');
-    await expect(driver.receive({ volume: copy, name: 'received' }, stream)).rejects.toThrow('btrfs');
-    expect(await driver.listSnapshots(copy)).toEqual([]);
   });
 
   test('a loop file grows and does not shrink', async () => {

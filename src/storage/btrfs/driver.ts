@@ -1,15 +1,7 @@
 import type { ConfigMap } from '#api/common.ts';
 import { CommandError, runCommand } from '#base/run-command.ts';
 import { kernel } from '#native/kernel.ts';
-import type {
-  DriverContext,
-  DriverType,
-  NativeDiffs,
-  SendReceive,
-  StableViews,
-  StorageDriver,
-  StreamChains,
-} from '../driver.ts';
+import type { DriverContext, DriverType, NativeDiffs, StableViews, StorageDriver, StreamChains } from '../driver.ts';
 import type { TreeStreams } from '../tree-streams.ts';
 import { Background } from '../trees/background.ts';
 import { treeVerbs } from '../trees/verbs.ts';
@@ -17,7 +9,6 @@ import type { TreeContext, TreeOperations } from '../trees/trees.ts';
 import { btrfsKeys } from './config-keys.ts';
 import * as pool from './pool.ts';
 import { inheritLimit, setQuota, volumeUsage } from './quota.ts';
-import { receive, send } from './send-receive.ts';
 import { adoptConfig, completeConfig } from './source.ts';
 import { diffSnapshots, openChain, receiveChain, viewVolume } from './stream-chain.ts';
 import { openReceiver } from './stream-receiver.ts';
@@ -45,9 +36,7 @@ const operations: TreeOperations = {
   age: tree => BigInt(kernel.btrfsSubvolumeId(tree.descriptor)),
 };
 
-function create(
-  given: DriverContext,
-): StorageDriver & SendReceive & StableViews & StreamChains & NativeDiffs & TreeStreams {
+function create(given: DriverContext): StorageDriver & StableViews & StreamChains & NativeDiffs & TreeStreams {
   const context: TreeContext & { config: ConfigMap } = { ...given, background: new Background(given.log), operations };
   return {
     ...treeVerbs(context),
@@ -63,10 +52,8 @@ function create(
     setQuota: (volume, bytes) => setQuota(context, volume, bytes),
     volumeUsage: volume => volumeUsage(context, volume),
 
-    streamFormat: 'btrfs',
-    send: (snapshot, output, signal) => send(context, snapshot, output, signal),
-    receive: (target, stream, signal) => receive(context, target, stream, signal),
     diffSnapshots: (from, to, signal) => diffSnapshots(context, from, to, signal),
+    listsStreams: true,
     viewVolume: volume => viewVolume(context, volume),
     openChain: (volume, snapshots, signal) => openChain(context, volume, snapshots, signal),
     receiveChain: (volume, streams, signal) => receiveChain(context, volume, streams, signal),

@@ -90,7 +90,16 @@ class BtrfsReceiver implements TreeReceiver {
     this.#received.push({ tree, place });
   }
 
-  async placeSnapshot(snapshot: Snapshot): Promise<void> {
+  async place(volume: Volume, snapshots: readonly string[]): Promise<void> {
+    await this.placeSnapshots(volume, snapshots);
+    await this.#placeVolume(volume);
+  }
+
+  async placeSnapshots(volume: Volume, snapshots: readonly string[]): Promise<void> {
+    for (const name of snapshots) await this.#placeSnapshot({ volume, name });
+  }
+
+  async #placeSnapshot(snapshot: Snapshot): Promise<void> {
     const name = checkName(snapshot.name);
     using parent = ensureSnapshots(this.#context, snapshot.volume);
     const half = temporaryName();
@@ -104,7 +113,7 @@ class BtrfsReceiver implements TreeReceiver {
     }
   }
 
-  async placeVolume(volume: Volume): Promise<void> {
+  async #placeVolume(volume: Volume): Promise<void> {
     using old = openTop(this.#context, volume);
     using parent = openVolumes(this.#context, volume.kind);
     const beside = temporaryName();

@@ -35,12 +35,14 @@ export async function openSender(
     return {
       stillFolder: path.join(context.mountPoint, aside, headName),
       trees,
-      send: async (tree, before, output, signal) => {
+      common: true,
+      send: async (tree, before, output, { signal }) => {
         const place = (one: StreamTree): string => {
           const top = one.snapshot === '' ? path.join(aside, headName) : relativePath({ volume, name: one.snapshot });
           return path.join(context.mountPoint, top, one.path);
         };
-        const args = ['send', '-q', ...(before ? ['-p', place(before)] : []), '--', place(tree)];
+        const parent = before.findLast(one => one.path === tree.path);
+        const args = ['send', '-q', ...(parent ? ['-p', place(parent)] : []), '--', place(tree)];
         await runInto(output, 'btrfs', args, signal);
       },
       [Symbol.asyncDispose]: () => Promise.resolve(destroyLater(context, '.', aside)),

@@ -69,11 +69,18 @@ async function nestedWith(dataset: string, label: string): Promise<readonly stri
 
 /** A copy that shares no blocks with its source; with `rebase` it shares those of the image that both come from. */
 async function sendCopy(context: ZfsContext, fullName: string, target: string, rebase: boolean): Promise<void> {
-  const image = rebase ? await imageOf(context, fullName) : undefined;
-  const base = image === undefined ? [] : ['-i', image];
-  const origin = image === undefined ? [] : ['-o', `origin=${image}`];
-  await pipeStream(['send', '-L', '-c', ...base, fullName], ['receive', '-u', ...ownProperties, ...origin, target]);
-  await zfs(['destroy', `${target}@${fullName.split('@')[1] ?? ''}`]);
+  const [dataset = '', label = ''] = fullName.split('@');
+  for (const nested of await nestedWith(dataset, label)) {
+    const image = rebase && nested === dataset ? await imageOf(context, fullName) : undefined;
+    const base = image === undefined ? [] : ['-i', image];
+    const origin = image === undefined ? [] : ['-o', `origin=${image}`];
+    const copy = target + nested.slice(dataset.length);
+    await pipeStream(
+      ['send', '-L', '-c', ...base, `${nested}@${label}`],
+      ['receive', '-u', ...ownProperties, ...origin, copy],
+    );
+  }
+  await zfs(['destroy', '-r', `${target}@${label}`]);
 }
 
 /** The image snapshot that a dataset is a clone of. */

@@ -61,7 +61,7 @@ export function snapshotNameIn(fullName: string): string | undefined {
   return label.startsWith(snapshotPrefix) ? label.slice(snapshotPrefix.length) : undefined;
 }
 
-/** Names for snapshots of the driver's own: sources of copies, and deleted ones that still have clones. */
+/** Names for snapshots of the driver's own: what is copied or sent, and deleted ones that still have clones. */
 export const ownLabels = { image: 'readonly', copy: 'copy-', deleted: 'deleted-' } as const;
 
 /** Throws "invalid-argument" unless ZFS can bear the name as it is. */

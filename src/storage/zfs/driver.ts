@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { CommandError, runCommand } from '#base/run-command.ts';
-import type { DriverContext, DriverType, SendReceive, StorageDriver } from '../driver.ts';
+import type { DriverContext, DriverType, StableViews, StorageDriver, StreamChains } from '../driver.ts';
+import type { TreeStreams } from '../tree-streams.ts';
 import { Background } from '../trees/background.ts';
 import { zfsKeys } from './config-keys.ts';
 import type { ZfsContext } from './datasets.ts';
@@ -9,9 +10,11 @@ import * as pool from './pool.ts';
 import { poolUsage, setQuota, volumeUsage } from './quota.ts';
 import { refillVolume } from './refill.ts';
 import { restoreSnapshot } from './restore.ts';
-import { receive, send } from './send-receive.ts';
 import * as snapshots from './snapshots.ts';
 import { adoptConfig, completeConfig } from './source.ts';
+import { openReceiver, receiveChain } from './stream-receiver.ts';
+import { openChain, openSender } from './stream-sender.ts';
+import { viewVolume } from './views.ts';
 import * as volumes from './volumes.ts';
 
 /** Each volume is a dataset that the driver mounts itself, each snapshot one of ZFS; see zfsconcepts(7). */
@@ -26,7 +29,7 @@ export const zfs: DriverType = {
   adoptConfig,
 };
 
-function create(given: DriverContext): StorageDriver & SendReceive {
+function create(given: DriverContext): StorageDriver & StableViews & StreamChains & TreeStreams {
   const context: ZfsContext = {
     ...given,
     background: new Background(given.log),
@@ -69,9 +72,14 @@ function create(given: DriverContext): StorageDriver & SendReceive {
     refillVolume: (volume, fill) => refillVolume(context, volume, fill),
     listSnapshots: volume => snapshots.listSnapshots(context, volume),
 
-    streamFormat: 'zfs',
-    send: (snapshot, output, signal) => send(context, snapshot, output, signal),
-    receive: (target, stream, signal) => receive(context, target, stream, signal),
+    listsStreams: false,
+    viewVolume: volume => viewVolume(context, volume),
+    openChain: (volume, snapshots, signal) => openChain(context, volume, snapshots, signal),
+    receiveChain: (volume, streams, signal) => receiveChain(context, volume, streams, signal),
+
+    treeFormat: 'zfs',
+    openSender: (volume, snapshots, head) => openSender(context, volume, snapshots, head),
+    openReceiver: check => openReceiver(context, check),
   };
 }
 

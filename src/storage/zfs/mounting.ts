@@ -11,7 +11,7 @@ import { checkDatasetName, volumeDataset, type ZfsContext } from './datasets.ts'
 import { locateSnapshot } from './branches.ts';
 import { getProperties } from './zfs-command.ts';
 
-const readOnlyFlag = 1; // MS_RDONLY
+export const readOnlyFlag = 1; // MS_RDONLY
 
 /** Absolute path that a volume or snapshot is mounted at. */
 export function folderOf(context: ZfsContext, source: Volume | Snapshot): string {

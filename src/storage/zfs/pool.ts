@@ -7,10 +7,10 @@ import { CommandError } from '#base/run-command.ts';
 import { parseSize } from '#base/units.ts';
 import { isTemporary, snapshotFolders, temporaryName, volumeFolders } from '../layout.ts';
 import { createLoopFile, deleteLoopFile, growLoopFile } from '../loop-file.ts';
-import { idmappedMountsAt } from '../mounts.ts';
+import { idmappedMountsAt, mountsBelow } from '../mounts.ts';
 import { ensureFolders } from '../trees/folders.ts';
 import { zfsKeys } from './config-keys.ts';
-import { deletedFolder, folderDatasets, rootDataset, zpoolOf, type ZfsContext } from './datasets.ts';
+import { deletedFolder, folderDatasets, ownLabels, rootDataset, zpoolOf, type ZfsContext } from './datasets.ts';
 import { discardDataset, sweepLater } from './deleted.ts';
 import { mountDataset, removeEmptyFolders, unmountBelow, unmountFolder } from './mounting.ts';
 import { finishRestores } from './restore.ts';
@@ -91,6 +91,7 @@ export async function mountPool(context: ZfsContext): Promise<void> {
   ensureFolders(context.mountPoint);
   await finishRestores(context, datasets);
   await discardLeftovers(context, datasets);
+  await discardPassing(root);
   sweepLater(context);
   context.idmappedMounts = await probeIdmappedMounts(context);
 }
@@ -129,6 +130,8 @@ async function ensureDatasets(root: string, present: ReadonlyMap<string, string>
 
 /** Half-made volumes lie two levels below the root, half-made branches three. */
 async function discardLeftovers(context: ZfsContext, datasets: ReadonlyMap<string, string>): Promise<void> {
+  for (const folder of await mountsBelow(context.mountPoint))
+    if (isTemporary(path.basename(folder))) await unmountFolder(folder);
   const root = rootDataset(context);
   for (const name of datasets.keys()) {
     const [folder, ...rest] = name.slice(root.length + 1).split('/');
@@ -136,6 +139,13 @@ async function discardLeftovers(context: ZfsContext, datasets: ReadonlyMap<strin
     if (folder !== deletedFolder && rest.length === depth && isTemporary(rest.at(-1) ?? ''))
       await discardDataset(context, name);
   }
+}
+
+/** Snapshots that were being copied or sent; what is marked for destruction waits for its clones. */
+async function discardPassing(root: string): Promise<void> {
+  const table = await zfsTable(['list', '-H', '-p', '-r', '-t', 'snapshot', '-o', 'name,defer_destroy', root]);
+  for (const [name = '', deferred] of table)
+    if (name.includes(`@${ownLabels.copy}`) && deferred !== 'on') await zfs(['destroy', '-d', name]);
 }
 
 /** ZFS has them since 2.2, so it is tried. */

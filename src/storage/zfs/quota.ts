@@ -29,10 +29,11 @@ export async function setQuota(context: ZfsContext, volume: Volume, bytes: numbe
   }
 }
 
-/** Gives a dataset that takes another's place the other's limits. */
-export async function copyLimits(from: string, to: string): Promise<void> {
-  const found = await getProperties(from, limits);
+/** Gives a dataset that takes another's place the other's limits and block size. */
+export async function copySettings(from: string, to: string): Promise<void> {
+  const found = await getProperties(from, [...limits, 'recordsize']);
   if (!found) return;
+  await zfs(['set', `recordsize=${found.recordsize}`, to]);
   const set = limits.filter(name => !['0', '-', 'none'].includes(found[name]));
   const ordered = set.toSorted((a, b) => Number(a.endsWith('reservation')) - Number(b.endsWith('reservation')));
   for (const name of ordered) await zfs(['set', `${name}=${found[name]}`, to]);

@@ -7,7 +7,7 @@ import { copyDataset } from './copying.ts';
 import { datasetIn, snapshotLabel, volumeDataset, type ZfsContext } from './datasets.ts';
 import { destroySnapshot, discardDataset } from './deleted.ts';
 import { mountDataset, setTopMode, unmountAll, unmountFolder } from './mounting.ts';
-import { copyLimits } from './quota.ts';
+import { copySettings } from './quota.ts';
 import { takePlace } from './restore.ts';
 import { zfs } from './zfs-command.ts';
 
@@ -21,7 +21,7 @@ export async function refillVolume(context: ZfsContext, volume: Volume, fill: Re
   const kept = new Set<string>();
   try {
     await spendingSpace(`copying volume "${volume.name}"`, () => copyDataset(context, volume, fresh));
-    await copyLimits(dataset, fresh);
+    await copySettings(dataset, fresh);
     await spendingSpace(`filling volume "${volume.name}"`, () => fillMounted(context, volume, fresh, kept, fill));
   } catch (error) {
     await discardDataset(context, fresh);
@@ -48,7 +48,7 @@ async function fillMounted(
   const keepSnapshot = async (name: string): Promise<void> => {
     const fullName = `${fresh}@${snapshotLabel({ volume, name })}`;
     if (kept.has(name)) await destroySnapshot(fullName);
-    await zfs(['snapshot', fullName]);
+    await zfs(['snapshot', '-r', fullName]);
     kept.add(name);
   };
   await mountDataset(fresh, folder);

@@ -6,10 +6,10 @@ import { cloneTree } from './copying.ts';
 import { datasetIn, rootDataset, volumeDataset, type ZfsContext } from './datasets.ts';
 import { destroySnapshot, discardDataset } from './deleted.ts';
 import { unmount } from './mounting.ts';
-import { copyLimits } from './quota.ts';
+import { copySettings } from './quota.ts';
 import { branchName } from './snapshots.ts';
 import { hasVolume } from './volumes.ts';
-import { getProperties, zfs, zfsTable } from './zfs-command.ts';
+import { zfs, zfsTable } from './zfs-command.ts';
 
 /** Prefix of a restored state that waits for its volume's name; the name follows. */
 const restored = '.temporary-restored-';
@@ -24,7 +24,7 @@ export async function restoreSnapshot(context: ZfsContext, snapshot: Snapshot): 
   const source = await locateSnapshot(context, snapshot);
   if (source === undefined) throw missing((await hasVolume(context, volume)) ? snapshot : volume);
   await unmount(context, volume);
-  if (await isNewest(dataset, source)) {
+  if (await canRollBack(dataset, source)) {
     await zfs(['rollback', source]);
     return;
   }
@@ -32,12 +32,12 @@ export async function restoreSnapshot(context: ZfsContext, snapshot: Snapshot): 
   await discardDataset(context, fresh);
   try {
     await spendingSpace(`restoring snapshot "${snapshot.name}"`, () => cloneTree(source, fresh));
-    await copyLimits(dataset, fresh);
+    await copySettings(dataset, fresh);
   } catch (error) {
     await discardDataset(context, fresh);
     throw error;
   }
-  if (source.startsWith(`${dataset}@`)) await zfs(['promote', fresh]);
+  await promoteOver(fresh, dataset);
   await tidyBranch(context, volume, await exchange(context, volume, fresh));
 }
 
@@ -58,8 +58,7 @@ export async function takePlace(
   const branch = await exchange(context, volume, waiting);
   for (const fullName of replaced) await destroySnapshot(fullName.replace(`${dataset}@`, `${branch}@`));
   // What is older goes to the new line, so that the old one need not stay for it. A whole copy has nothing to do with it.
-  const origin = (await getProperties(dataset, ['origin']))?.origin ?? '-';
-  if (origin.startsWith(`${branch}@`)) await zfs(['promote', dataset]);
+  await promoteOver(dataset, branch);
   await tidyBranch(context, volume, branch);
 }
 
@@ -90,14 +89,37 @@ export async function finishRestores(context: ZfsContext, datasets: ReadonlyMap<
     for (const fresh of datasets.keys()) {
       if (!fresh.startsWith(prefix) || fresh.slice(prefix.length).includes('/')) continue;
       const dataset = volumeDataset(context, { kind, name: fresh.slice(prefix.length) });
-      const origin = datasets.get(dataset);
-      if (origin === undefined) await zfs(['rename', fresh, dataset]);
-      else if (origin.startsWith(`${fresh}@`)) await zfs(['promote', dataset]); // its snapshots go back to it
+      if (datasets.has(dataset))
+        await promoteOver(dataset, fresh); // its snapshots go back to it
+      else await zfs(['rename', fresh, dataset]);
     }
   }
 }
 
-async function isNewest(dataset: string, source: string): Promise<boolean> {
-  const table = await zfsTable(['list', '-H', '-t', 'snapshot', '-s', 'createtxg', '-o', 'name', '-d', '1', dataset]);
-  return table.at(-1)?.[0] === source;
+/** What a guest nested does not go back with the dataset that it is in. */
+async function canRollBack(dataset: string, source: string): Promise<boolean> {
+  const args = ['list', '-H', '-r', '-t', 'filesystem,snapshot', '-s', 'createtxg', '-o', 'name', dataset];
+  const names = (await zfsTable(args)).map(([name = '']) => name);
+  const isNested = (name: string): boolean => name.startsWith(`${dataset}/`);
+  return !names.some(isNested) && names.findLast(name => name.includes('@')) === source;
+}
+
+/** Makes a tree of clones hold what it was cloned from, where that was of the other tree. */
+async function promoteOver(clones: string, origins: string): Promise<void> {
+  for (const [name = '', origin = ''] of await zfsTable([
+    'list',
+    '-H',
+    '-r',
+    '-t',
+    'filesystem',
+    '-o',
+    'name,origin',
+    clones,
+  ]))
+    if (isOf(origins, origin)) await zfs(['promote', name]);
+}
+
+/** True for a snapshot of a dataset or of one nested in it. */
+function isOf(dataset: string, snapshot: string): boolean {
+  return snapshot.startsWith(`${dataset}@`) || snapshot.startsWith(`${dataset}/`);
 }
