@@ -35,6 +35,7 @@ test('an instance is a clone of its image, in datasets named as LXD names them',
   };
   await must('POST', '/1.0/instances', { name: 'c1', source: { type: 'image', alias: 'tiny' }, config });
   const listed = zfs('list', '-H', '-r', '-o', 'name,origin', `${zpool}/containers`).trim().split('\n');
+  expect(execFileSync('zpool', ['get', '-H', '-o', 'value', 'autotrim', zpool], { encoding: 'utf8' })).toBe('on\n');
   expect(listed[1]).toMatch(new RegExp(`^${zpool}/containers/c1\t${zpool}/images/[0-9a-f]{64}@readonly$`));
   await power('start');
 });

@@ -1,10 +1,9 @@
-import type { TreeFormat } from '#storage/tree-streams.ts';
 import type { BtrfsOffer, MigrationHeader, RsyncOffer, TransferType, ZfsOffer } from './messages.ts';
 
 /** What one side's pool can do. */
 export interface Abilities {
   /** undefined when rsync is all there is */
-  readonly streams: TreeFormat | undefined;
+  readonly streams: Exclude<TransferType, 'rsync'> | undefined;
   /** false when the streams of what is sent are none that LXD could take */
   readonly common?: boolean | undefined;
   /** pool key rsync.compression */

@@ -1,8 +1,9 @@
 import { ageProblem } from '#base/age.ts';
-import { defineKeys, type KeyRule } from '#base/config-schema.ts';
+import { defineKeys } from '#base/config-schema.ts';
 import { retentionProblem } from '#base/retention.ts';
 import { scheduleProblem } from '#base/schedule.ts';
 import { patternProblem } from '#base/snapshot-name.ts';
+import { asDefaults } from './volume-keys.ts';
 
 /** Keys of custom volumes that a pool sets defaults of with the prefix "volume.". */
 const defaultableKeys = defineKeys({
@@ -48,9 +49,5 @@ export const poolKeys = defineKeys({
   'rsync.compression': { type: 'boolean', default: 'true', summary: 'Compress what rsync sends' },
   'volatile.initial_source': { type: 'string', internal: true, summary: 'Source as it was given at creation' },
   'user.*': { type: 'text', summary: "Users' own keys" },
-  ...Object.fromEntries(Object.entries(defaultableKeys).map(([key, rule]) => [`volume.${key}`, withoutDefault(rule)])),
+  ...asDefaults(defaultableKeys),
 });
-
-function withoutDefault({ default: _unset, ...rule }: KeyRule): KeyRule {
-  return { ...rule, summary: `Default of new volumes: ${rule.summary}` };
-}

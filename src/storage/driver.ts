@@ -166,6 +166,16 @@ export function canChainStreams(driver: StorageDriver): driver is StorageDriver 
   return 'openChain' in driver;
 }
 
+/** A capability: volumes with settings of their own in the place of the pool's defaults. */
+export interface VolumeSettings {
+  /** Applies the driver's keys of a volume's config; those that are not set follow the pool. A limit is set anew after it. */
+  configureVolume(volume: Volume, config: ConfigMap): Promise<void>;
+}
+
+export function hasVolumeSettings(driver: StorageDriver): driver is StorageDriver & VolumeSettings {
+  return 'configureVolume' in driver;
+}
+
 /** What a driver is made from. */
 export interface DriverContext {
   readonly poolName: string;
@@ -184,6 +194,8 @@ export interface DriverType {
   readonly hostAdvice: string;
   /** pool keys beyond the common ones */
   readonly poolKeys: KeyTable;
+  /** keys of custom volumes beyond the common ones; a driver that has some has VolumeSettings */
+  readonly volumeKeys: KeyTable;
   create(context: DriverContext): StorageDriver;
   /** Version of the tools or of the kernel's file system; undefined when this host cannot use the driver. */
   version(): Promise<string | undefined>;

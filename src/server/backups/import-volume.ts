@@ -1,11 +1,11 @@
-import { zeroTime } from '#api/common.ts';
+import { type ConfigMap, zeroTime } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
 import { faultPoint } from '#base/fault-point.ts';
 import { Revert } from '#base/revert.ts';
 import type { BackupIndex } from '../backup-config/backup-config.ts';
 import { deleteVolumeRow, insertVolume, updateVolume } from '../database/storage-volumes.ts';
 import { insertVolumeSnapshot } from '../database/volume-snapshots.ts';
-import { checkedConfig, limitVolume } from '../volumes/volume-config.ts';
+import { checkedConfig, configureVolume, portableConfig } from '../volumes/volume-config.ts';
 import {
   type ActionContext,
   checkDescription,
@@ -40,8 +40,8 @@ export async function beginVolumeImport(
   const at = { pool: where.pool, project: where.project, name: where.name || volume.name };
   checkVolumeName(at.name);
   checkDescription(volume.description);
-  const config = checkedConfig(at.name, withoutVolatile(volume.config));
-  services.pools.get(at.pool);
+  const driver = services.pools.get(at.pool).driver.name;
+  const config = checkedConfig(at.name, portableConfig(withoutVolatile(volume.config), driver), {}, driver);
   const lock = await holdVolume(services, at, 'import');
   try {
     const { id } = await services.database.write(async tx => {
@@ -61,7 +61,7 @@ export async function beginVolumeImport(
       at,
       async finish(context) {
         try {
-          await fill(services, { at, id, index, file: where.file, size: config['size'] }, context);
+          await fill(services, { at, id, index, file: where.file, config }, context);
         } finally {
           lock.release();
         }
@@ -78,12 +78,12 @@ interface Filling {
   readonly id: number;
   readonly index: BackupIndex;
   readonly file: string;
-  readonly size: string | undefined;
+  readonly config: ConfigMap;
 }
 
 async function fill(
   services: VolumeServices,
-  { at, id, index, file, size }: Filling,
+  { at, id, index, file, config }: Filling,
   context: ActionContext,
 ): Promise<void> {
   await using revert = new Revert(services.log);
@@ -91,7 +91,7 @@ async function fill(
   const pool = services.pools.get(at.pool);
   revert.add('restoring the volume', () => pool.deleteVolume(onDisk(at)));
   await restoreArchive({ file, index, pool, volume: onDisk(at) }, context.signal);
-  if (size) await limitVolume(services, at, size);
+  await configureVolume(services, at, config);
   await faultPoint('volume-import.after-volume');
   const described = index.config?.volume_snapshots ?? [];
   await services.database.write(async tx => {

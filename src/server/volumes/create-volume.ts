@@ -29,7 +29,7 @@ import {
   tell,
   type VolumeServices,
 } from './volume.ts';
-import { checkedConfig, limitVolume, withPoolDefaults } from './volume-config.ts';
+import { checkedConfig, configureVolume, portableConfig, withPoolDefaults } from './volume-config.ts';
 
 /** Content of a volume to copy: of the volume, or of one of its snapshots. */
 export interface CopySource extends CustomAt {
@@ -85,7 +85,7 @@ export async function createVolume(
   const target = onDisk(request);
   revert.add('creating the volume', () => pool.deleteVolume(target));
   const complete = async (snapshots: ArrivedSnapshots): Promise<void> => {
-    if (config['size']) await limitVolume(services, request, config['size']);
+    await configureVolume(services, request, config);
     await faultPoint('volume-create.after-volume');
     context.signal?.throwIfAborted();
     await services.database.write(async tx => {
@@ -119,14 +119,15 @@ async function copyContent(
 
 async function planned(
   reader: Reader,
-  { pool, project, name, description, config, source }: NewCustomVolume,
+  { pool, project, name, description, config, source, receive }: NewCustomVolume,
 ): Promise<{ row: Omit<VolumeRecord, 'id'>; origin: Origin | undefined }> {
   checkVolumeName(name);
   checkDescription(description ?? '');
-  const { config: poolConfig, ready } = await getPool(reader, pool);
+  const { config: poolConfig, driver, ready } = await getPool(reader, pool);
   if (!ready) throw new ApiError('unavailable', `Storage pool "${pool}" is being made or deleted`);
   if (await findVolume(reader, { pool, project, name, type: 'custom' })) throw alreadyExists('Storage volume', name);
   const origin = source && (await originOf(reader, source));
+  const asked = config && !source && !receive ? config : portableConfig(config ?? origin?.record.config ?? {}, driver);
   const row = {
     pool,
     project,
@@ -135,7 +136,7 @@ async function planned(
     description: description ?? origin?.record.description ?? '',
     createdAt: new Date().toISOString(),
     ready: false,
-    config: checkedConfig(name, withPoolDefaults(config ?? origin?.record.config ?? {}, poolConfig)),
+    config: checkedConfig(name, withPoolDefaults(asked, poolConfig), {}, driver),
   };
   return { row, origin };
 }

@@ -27,7 +27,7 @@ import {
   type VolumeServices,
 } from './volume.ts';
 import { finishDelete } from './delete-volume.ts';
-import { limitVolume } from './volume-config.ts';
+import { configureVolume, portableConfig } from './volume-config.ts';
 
 /** Kept while a rename is under way, so that a daemon that dies in it finishes it at its next start. */
 export const renameMark = 'volatile.rename.to';
@@ -96,16 +96,16 @@ export async function moveVolume(
   checkVolumeName(target.name);
   using _locks = await holdVolumes(services, [at, target], 'move', context.signal);
   await using revert = new Revert(services.log);
-  const { record, snapshots, id } = await services.database.write(async tx => {
+  const { record, config, snapshots, id } = await services.database.write(async tx => {
     const record = await readyVolume(tx, at);
     await assertNotServers(tx, at, 'cannot be moved');
     await assertNotRunning(services, tx, at, 'move');
-    await getPool(tx, target.pool);
+    const config = portableConfig(record.config, (await getPool(tx, target.pool)).driver);
     const snapshots = (await listVolumeSnapshots(tx, record.id)).filter(({ ready }) => ready);
-    const { id } = await insertVolume(tx, { ...record, ...target, ready: false });
+    const { id } = await insertVolume(tx, { ...record, ...target, config, ready: false });
     // inside one project the volume is there twice only until the source is gone
     if (at.project !== target.project) await checkProject(tx, target.project);
-    return { record, snapshots, id };
+    return { record, config, snapshots, id };
   });
   revert.add('inserting the row', () => services.database.write(tx => deleteVolumeRow(tx, id)));
   const pool = services.pools.get(target.pool);
@@ -114,7 +114,7 @@ export async function moveVolume(
     snapshots: snapshots.map(({ name }) => name),
     ...(context.signal && { signal: context.signal }),
   });
-  if (record.config['size']) await limitVolume(services, target, record.config['size']);
+  await configureVolume(services, target, config);
   await faultPoint('volume-move.after-volume');
   await services.database.write(async tx => {
     await assertNotRunning(services, tx, at, 'move');

@@ -13,7 +13,14 @@ import {
   tell,
   type VolumeServices,
 } from './volume.ts';
-import { checkedConfig, isShifted, isUnmapped, limitVolume } from './volume-config.ts';
+import {
+  changesSettings,
+  checkedConfig,
+  configureVolume,
+  isShifted,
+  isUnmapped,
+  limitVolume,
+} from './volume-config.ts';
 
 export interface VolumeUpdate {
   /** the new members from the current ones; throws when the client saw another state */
@@ -29,11 +36,12 @@ export async function changeVolume(
 ): Promise<void> {
   using _lock = await holdVolume(services, at, 'update', context.signal);
   await using revert = new Revert(services.log);
+  const driver = services.pools.get(at.pool).driver.name;
   const { before, config } = await services.database.write(async tx => {
     const before = await readyVolume(tx, at);
     const asked = change(before);
     checkDescription(asked.description);
-    const config = checkedConfig(at.name, asked.config, before.config);
+    const config = checkedConfig(at.name, asked.config, before.config, driver);
     if (isShifted(config) !== isShifted(before.config) || isUnmapped(config) !== isUnmapped(before.config))
       await assertNotRunning(services, tx, at, 'change the ids of');
     await updateVolume(tx, before.id, { description: asked.description, config });
@@ -41,6 +49,7 @@ export async function changeVolume(
     return { before, config };
   });
   revert.add('storing the change', () => services.database.write(tx => updateVolume(tx, before.id, before)));
+  if (changesSettings(driver, before.config, config)) await configureVolume(services, at, config);
   if ((before.config['size'] ?? '') !== (config['size'] ?? '')) await limitVolume(services, at, config['size']);
   revert.commit();
   tell(services, 'storage-volume-updated', at, context);

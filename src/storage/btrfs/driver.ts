@@ -20,6 +20,7 @@ export const btrfs: DriverType = {
   name: 'btrfs',
   hostAdvice: 'install the package "btrfs-progs"',
   poolKeys: btrfsKeys,
+  volumeKeys: {},
   create,
   version,
   completeConfig,

@@ -12,14 +12,18 @@ const makePool = (): ReturnType<typeof makeScratchPool> => makeScratchPool(btrfs
 
 describeTreeStreams('btrfs', makePool);
 
+async function makeSubvolume(folder: string, name: string): Promise<void> {
+  using parent = Folder.open(folder);
+  await kernel.btrfsCreateSubvolume(parent.descriptor, name);
+}
+
 test('streams carry what the guest nested in a volume', async () => {
   const web: Volume = { kind: 'container', name: 'web' };
   const pools = [await makePool(), await makePool()] as const;
   const [from, to] = [streamsOf(pools[0]), streamsOf(pools[1])];
   for (const driver of [from, to]) await driver.createVolume(web);
   const top = await from.mountVolume(web);
-  using parent = Folder.open(top);
-  await kernel.btrfsCreateSubvolume(parent.descriptor, 'inner');
+  await makeSubvolume(top, 'inner');
   await writeFile(path.join(top, 'inner', 'file'), 'nested');
   await from.createSnapshot({ volume: web, name: 's0' });
   await moveVolume(from, to, web, ['s0']);

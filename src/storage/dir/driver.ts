@@ -15,6 +15,7 @@ export const dir: DriverType = {
   name: 'dir',
   hostAdvice: '',
   poolKeys: dirKeys,
+  volumeKeys: {},
   create,
   version: () => Promise.resolve('1'),
   completeConfig: pool.completeConfig,

@@ -1,7 +1,29 @@
 import { parseSize } from '#base/units.ts';
 import { defineKeys, type KeyTable } from '#base/config-schema.ts';
+import { asDefaults } from '../volume-keys.ts';
 
 const poolName = /^[A-Za-z][\w.:-]*(\/[\w.:-]+)*$/;
+
+/** Of custom volumes; what a pool sets defaults of holds for root volumes and images too. */
+export const zfsVolumeKeys: KeyTable = defineKeys({
+  'zfs.blocksize': {
+    type: 'size',
+    min: 512,
+    summary: 'Largest block of what is written: a power of two from 512 bytes to 16 MiB',
+    check: blockSizeProblem,
+  },
+  'zfs.remove_snapshots': {
+    type: 'boolean',
+    summary: 'Has no effect: restoring an older snapshot keeps the newer ones',
+  },
+  'zfs.use_refquota': { type: 'boolean', summary: 'The limit of size does not count snapshots' },
+  'zfs.reserve_space': { type: 'boolean', summary: 'Reserve the space of a volume with a size' },
+  'zfs.block_mode': {
+    type: 'boolean',
+    summary: 'Not available: volumes are datasets',
+    check: value => (/^(true|1|yes|on)$/i.test(value) ? 'cannot be set: volumes here are datasets' : undefined),
+  },
+});
 
 export const zfsKeys: KeyTable = defineKeys({
   source: { type: 'string', summary: 'Block device, existing zpool or dataset, or nothing for a loop file' },
@@ -19,38 +41,7 @@ export const zfsKeys: KeyTable = defineKeys({
     check: value => (/^(true|false|rebase)$/.test(value) ? undefined : 'must be "true", "false" or "rebase"'),
   },
   'zfs.export': { type: 'boolean', default: 'true', summary: 'Export the zpool when the server lets go of it' },
-  'volume.zfs.blocksize': {
-    type: 'size',
-    min: 512,
-    summary: 'Largest block of new volumes: a power of two from 512 bytes to 16 MiB',
-    check: blockSizeProblem,
-  },
-  'volume.zfs.remove_snapshots': {
-    type: 'boolean',
-    default: 'false',
-    summary: 'Has no effect: restoring an older snapshot keeps the newer ones',
-  },
-  'volume.zfs.use_refquota': {
-    type: 'boolean',
-    default: 'false',
-    summary: 'Limits of size do not count snapshots',
-  },
-  'volume.zfs.reserve_space': {
-    type: 'boolean',
-    default: 'false',
-    summary: 'Reserve the space of volumes with a size',
-  },
-  'volume.zfs.block_mode': {
-    type: 'boolean',
-    default: 'false',
-    summary: 'Not available: volumes are datasets',
-    check: value => (/^(true|1|yes|on)$/i.test(value) ? 'cannot be set: volumes here are datasets' : undefined),
-  },
-  'volume.zfs.delegate': {
-    type: 'boolean',
-    default: 'false',
-    summary: 'Let instances manage datasets below their own (ZFS 2.2 or later)',
-  },
+  ...asDefaults(zfsVolumeKeys),
 });
 
 function blockSizeProblem(value: string): string | undefined {

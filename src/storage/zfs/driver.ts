@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { CommandError, runCommand } from '#base/run-command.ts';
-import type { DriverContext, DriverType, StableViews, StorageDriver, StreamChains } from '../driver.ts';
+import type { DriverContext, DriverType, StableViews, StorageDriver, StreamChains, VolumeSettings } from '../driver.ts';
 import type { TreeStreams } from '../tree-streams.ts';
 import { Background } from '../trees/background.ts';
-import { zfsKeys } from './config-keys.ts';
+import { zfsKeys, zfsVolumeKeys } from './config-keys.ts';
 import type { ZfsContext } from './datasets.ts';
 import * as mounting from './mounting.ts';
 import * as pool from './pool.ts';
-import { poolUsage, setQuota, volumeUsage } from './quota.ts';
+import { configureVolume, poolUsage, setQuota, volumeUsage } from './quota.ts';
 import { refillVolume } from './refill.ts';
 import { restoreSnapshot } from './restore.ts';
 import * as snapshots from './snapshots.ts';
@@ -23,13 +23,14 @@ export const zfs: DriverType = {
   hostAdvice:
     'install the packages "zfsutils-linux" and "zfs-dkms", which Debian has in "contrib", and load the module "zfs"',
   poolKeys: zfsKeys,
+  volumeKeys: zfsVolumeKeys,
   create,
   version,
   completeConfig,
   adoptConfig,
 };
 
-function create(given: DriverContext): StorageDriver & StableViews & StreamChains & TreeStreams {
+function create(given: DriverContext): StorageDriver & StableViews & StreamChains & TreeStreams & VolumeSettings {
   const context: ZfsContext = {
     ...given,
     background: new Background(given.log),
@@ -62,6 +63,7 @@ function create(given: DriverContext): StorageDriver & StableViews & StreamChain
     unmountSnapshot: snapshot => mounting.unmountSnapshot(context, snapshot),
     setQuota: (volume, bytes) => setQuota(context, volume, bytes),
     volumeUsage: volume => volumeUsage(context, volume),
+    configureVolume: (volume, config) => configureVolume(context, volume, config),
 
     createSnapshot: snapshot => snapshots.createSnapshot(context, snapshot),
     cloneSnapshot: (source, target) => snapshots.cloneSnapshot(context, source, target),

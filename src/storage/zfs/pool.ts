@@ -102,8 +102,8 @@ async function importZpool(context: ZfsContext): Promise<string> {
   const name = zpoolOf(context);
   if (source.kind === 'loop' && !(await stat(source.file).catch(() => undefined)))
     throw gone(context, `"${source.file}"`);
-  // Only we use a loop file, so it may be taken over from a system that has not let go of it.
-  const where = source.kind === 'loop' ? ['-f', '-d', source.file] : [];
+  // Only we use a loop file, so it may be taken over from a system that has not let go of it; it gets back what is deleted.
+  const where = source.kind === 'loop' ? ['-f', '-o', 'autotrim=on', '-d', source.file] : [];
   try {
     return await zpool(['import', '-N', '-o', 'cachefile=none', ...where, name]);
   } catch (error) {

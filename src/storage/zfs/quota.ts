@@ -1,4 +1,6 @@
-import { effectiveBoolean } from '#base/config-schema.ts';
+import type { ConfigMap } from '#api/common.ts';
+import { effectiveBoolean, parseBoolean } from '#base/config-schema.ts';
+import { parseSize } from '#base/units.ts';
 import type { PoolUsage, Usage, Volume } from '../driver.ts';
 import { missing } from '../errors.ts';
 import { zfsKeys } from './config-keys.ts';
@@ -6,10 +8,36 @@ import { rootDataset, volumeDataset, type ZfsContext } from './datasets.ts';
 import { failedAs, getProperties, zfs } from './zfs-command.ts';
 
 const limits = ['quota', 'refquota', 'reservation', 'refreservation'] as const;
+/** What a volume has of its own, in properties of ZFS that a copy and a received volume do not take over. */
+const ownPrefix = 'lxd-like:';
+const ownSettings = [`${ownPrefix}use_refquota`, `${ownPrefix}reserve_space`] as const;
+
+/** Takes effect on what is written from now on, and on the limit that is set next. */
+export async function configureVolume(context: ZfsContext, volume: Volume, config: ConfigMap): Promise<void> {
+  const dataset = volumeDataset(context, volume);
+  const block = parseSize(config['zfs.blocksize'] ?? context.config['volume.zfs.blocksize'] ?? '');
+  try {
+    for (const name of ownSettings) {
+      const value = config[`zfs.${name.slice(ownPrefix.length)}`];
+      await zfs(value === undefined ? ['inherit', name, dataset] : ['set', `${name}=${value}`, dataset]);
+    }
+    await zfs(
+      block === undefined ? ['inherit', 'recordsize', dataset] : ['set', `recordsize=${String(block)}`, dataset],
+    );
+  } catch (error) {
+    throw failedAs(error, 'missing') ? missing(volume) : error;
+  }
+}
 
 export async function setQuota(context: ZfsContext, volume: Volume, bytes: number | undefined): Promise<void> {
-  const set = (key: 'use_refquota' | 'reserve_space'): boolean =>
-    effectiveBoolean(zfsKeys, context.config, `volume.zfs.${key}`);
+  const own = await getProperties(volumeDataset(context, volume), ownSettings);
+  if (!own) throw missing(volume);
+  const set = (key: 'use_refquota' | 'reserve_space'): boolean => {
+    const value = own[`${ownPrefix}${key}`];
+    return value === '-'
+      ? effectiveBoolean(zfsKeys, context.config, `volume.zfs.${key}`)
+      : parseBoolean(value) === true;
+  };
   const ref = set('use_refquota') ? 'ref' : '';
   const values = new Map<string, string>(limits.map(name => [name, 'none']));
   if (bytes !== undefined) {
@@ -29,11 +57,12 @@ export async function setQuota(context: ZfsContext, volume: Volume, bytes: numbe
   }
 }
 
-/** Gives a dataset that takes another's place the other's limits and block size. */
+/** Gives a dataset that takes another's place the other's settings and limits. */
 export async function copySettings(from: string, to: string): Promise<void> {
-  const found = await getProperties(from, [...limits, 'recordsize']);
+  const found = await getProperties(from, [...limits, ...ownSettings, 'recordsize']);
   if (!found) return;
-  await zfs(['set', `recordsize=${found.recordsize}`, to]);
+  const own = ownSettings.filter(name => found[name] !== '-').map(name => `${name}=${found[name]}`);
+  await zfs(['set', `recordsize=${found.recordsize}`, ...own, to]);
   const set = limits.filter(name => !['0', '-', 'none'].includes(found[name]));
   const ordered = set.toSorted((a, b) => Number(a.endsWith('reservation')) - Number(b.endsWith('reservation')));
   for (const name of ordered) await zfs(['set', `${name}=${found[name]}`, to]);

@@ -21,7 +21,7 @@ export interface BegunStream {
   /** the whole stream, to be read once */
   readonly whole: AsyncIterable<Buffer>;
   /** true when all of it was read */
-  isRead(): boolean;
+  readonly isRead: () => boolean;
 }
 
 /**

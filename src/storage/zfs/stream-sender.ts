@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { ApiError } from '#api/error.ts';
 import { Revert } from '#base/revert.ts';
 import { runCommand } from '#base/run-command.ts';
@@ -10,6 +11,8 @@ import type { ZfsContext } from './datasets.ts';
 import { LineUp } from './line-up.ts';
 import { freeze, mountStill } from './views.ts';
 
+/** What a container has of ids when nobody gave it more. */
+const largestOwnId = 65_535;
 const dayMs = 24 * 3600 * 1000;
 
 interface PlacedTree extends StreamTree {
@@ -57,6 +60,11 @@ function isOneLine({ trees }: Line): boolean {
   return new Set(trees.map(({ fullName }) => fullName.split('@')[0])).size === 1;
 }
 
+/** True where ids on disk are those of the host: an attribute that only servers like this one know says so. */
+function isShifted(context: ZfsContext, folder: string | undefined): boolean {
+  return !context.idmappedMounts && folder !== undefined && lstatSync(folder).uid > largestOwnId;
+}
+
 /** Arguments of zfs(8) that send what differs from the latest ancestor among those that the receiver has. */
 function sendArguments(
   { lineUp }: Line,
@@ -88,7 +96,7 @@ export async function openSender(
   return {
     stillFolder,
     trees,
-    common: isOneLine(line),
+    common: isOneLine(line) && !isShifted(context, stillFolder),
     send: async (tree, before, output, { compressed, signal }) => {
       const wanted = placed(tree);
       if (!wanted) throw missing({ volume, name: tree.snapshot });
