@@ -11,6 +11,18 @@ test('make the container', async () => {
   await daemon.must('launch', 'tiny', 'c1');
 });
 
+test('after a restore of a stopped one its files are those of the snapshot at once', async () => {
+  const url = '/1.0/instances/c2/files?path=/root/state';
+  const write = (text: string): Promise<unknown> => daemon.request('POST', url, text);
+  await daemon.must('init', 'tiny', 'c2');
+  await write('old');
+  await daemon.must('snapshot', 'c2', 'snap');
+  await write('new');
+  expect((await daemon.operate('PUT', '/1.0/instances/c2', { restore: 'snap' })).json?.metadata.err).toBe('');
+  expect((await daemon.request('GET', url)).body).toBe('old');
+  await daemon.must('delete', 'c2');
+});
+
 describe.each(['running', 'stopped'])('files of a %s container', state => {
   test('bring the container into that state', async () => {
     if (state === 'stopped') await daemon.must('stop', 'c1', '--force');

@@ -24,7 +24,7 @@ export class VolumeUsers {
     return mounts;
   }
 
-  /** Notes a reader of a snapshot; `leave` makes it let go and succeeds when it has done so already. */
+  /** Notes a reader of a snapshot, or with no name of the volume itself; `leave` makes it let go and succeeds when it has done so already. */
   addReader({ volume, name }: Snapshot, leave: () => Promise<void>): void {
     const key = volumeKey(volume);
     this.#readers.set(key, (this.#readers.get(key) ?? new Map<string, () => Promise<void>>()).set(name, leave));

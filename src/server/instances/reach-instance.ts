@@ -8,7 +8,7 @@ import { expandInstance } from './check-instance.ts';
 import type { ExecInstance } from './exec.ts';
 import type { FilesInstance } from './files.ts';
 import { idmapOf, keptIdmap } from './idmap.ts';
-import { alignRootIds, mountRoot, unmountRoot } from './root-volume.ts';
+import { alignRootIds, mountRoot, rootPool, rootVolume, unmountRoot } from './root-volume.ts';
 
 /** The instance as those who work inside it need it; "not-found" when there is none. */
 export async function reachInstance(
@@ -28,6 +28,9 @@ export async function reachFiles(
   const { record, instance } = await loadInstance(services, project, name);
   const { id, config } = instance;
   const folder = await mountRoot(services, record);
+  // The process that serves them stays a while, with what is there now: whoever puts something else there ends it.
+  const volume = rootVolume(record);
+  rootPool(services, record).users.addReader({ volume, name: '' }, () => services.runtime.leaveFiles(id));
   let mounted = true;
   const release = async (): Promise<void> => {
     if (mounted) await unmountRoot(services, record);
