@@ -45,7 +45,10 @@ export const volumeKeys = defineKeys({
 
 /** Keys of every pool, whatever its driver. */
 export const poolKeys = defineKeys({
-  'rsync.bwlimit': { type: 'size', summary: 'Upper limit of bytes a second when rsync copies volumes' },
+  'rsync.bwlimit': {
+    type: 'size',
+    summary: 'Upper limit of bytes a second when volumes go to other servers, by rsync or as streams',
+  },
   'rsync.compression': { type: 'boolean', default: 'true', summary: 'Compress what rsync sends' },
   'volatile.initial_source': { type: 'string', internal: true, summary: 'Source as it was given at creation' },
   'user.*': { type: 'text', summary: "Users' own keys" },

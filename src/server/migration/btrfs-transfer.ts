@@ -1,7 +1,15 @@
 import type { StreamTree, TreeReceiver, TreeSender } from '#storage/tree-streams.ts';
 import type { FrameChannel } from '#protocol/frame-channel.ts';
 import type { Watch } from './rsync-transfer.ts';
-import { identityOf, knownTrees, parseTrees, receiveEach, sendEach, type TreeTarget } from './tree-transfer.ts';
+import {
+  identityOf,
+  knownTrees,
+  type PacedWatch,
+  parseTrees,
+  receiveEach,
+  sendEach,
+  type TreeTarget,
+} from './tree-transfer.ts';
 
 interface SubvolumeList {
   readonly subvolumes: readonly StreamTree[];
@@ -12,7 +20,7 @@ export async function sendSubvolumes(
   channel: FrameChannel,
   sender: TreeSender,
   refresh: boolean,
-  watch: Watch,
+  watch: PacedWatch,
 ): Promise<void> {
   await channel.sendJson({ subvolumes: sender.trees } satisfies SubvolumeList);
   const wanted = new Set((refresh ? await readList(channel) : sender.trees).map(keyOf));

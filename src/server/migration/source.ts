@@ -10,6 +10,7 @@ import { ControlChannel } from '#protocol/control-channel.ts';
 import { FrameChannel } from '#protocol/frame-channel.ts';
 import type { SnapshotEntry } from '#protocol/messages.ts';
 import { type Abilities, type Agreement, agreed, offerOf } from '#protocol/negotiate.ts';
+import { Pace } from './pace.ts';
 import { Progress } from './progress.ts';
 import { sendByRsync, type Watch } from './rsync-transfer.ts';
 import { sendDatasets } from './zfs-transfer.ts';
@@ -25,8 +26,8 @@ export interface Outgoing {
   /** somebody may write to it meanwhile: by rsync it is sent twice */
   readonly running: boolean;
   readonly allowInconsistent: boolean;
-  /** pool keys rsync.bwlimit and rsync.compression */
-  readonly bandwidth: string | undefined;
+  /** pool keys rsync.bwlimit, in bytes a second, and rsync.compression */
+  readonly bandwidth: number | undefined;
   readonly compress: boolean;
   /** Called when the target has everything and is to start it: from then on it is the target's. */
   readonly release?: (() => Promise<void>) | undefined;
@@ -95,8 +96,9 @@ async function transfer(
 
   const progress = new Progress(volume.name, context);
   const watch = { count: progress.count, signal: context.signal };
-  if (sender && agreement.type === 'btrfs') await sendSubvolumes(fs, sender, refresh, watch);
-  else if (sender && agreement.zfs) await sendDatasets(fs, sender, { refresh, features: agreement.zfs }, watch);
+  const paced = { ...watch, pace: new Pace(outgoing.bandwidth, context.signal) };
+  if (sender && agreement.type === 'btrfs') await sendSubvolumes(fs, sender, refresh, paced);
+  else if (sender && agreement.zfs) await sendDatasets(fs, sender, { refresh, features: agreement.zfs }, paced);
   else {
     const twice = outgoing.running && answer.state === 'none';
     await sendFiles(outgoing, { fs, agreement, wanted, twice, sender }, watch);
@@ -135,7 +137,9 @@ async function sendFiles(
     const reason = 'it holds nested volumes, which only one like this with the same file system can take';
     throw new ApiError('unsupported', `Cannot send "${volume.name}" to that server: ${reason}`);
   }
-  const options = { features: agreement.rsync, bandwidth, allowVanished: false };
+  // rsync takes units of 1024 bytes a second
+  const limit = bandwidth && String(Math.max(1, Math.round(bandwidth / 1024)));
+  const options = { features: agreement.rsync, bandwidth: limit || undefined, allowVanished: false };
   for (const name of wanted)
     await pool.withMounted({ volume, name }, folder => sendByRsync(fs, folder, options, watch));
   const still = sender?.stillFolder;

@@ -3,6 +3,7 @@ import { hasControlCharacters } from '#base/names.ts';
 import type { Volume } from '#storage/driver.ts';
 import type { StreamTree, TreeReceiver, TreeSender } from '#storage/tree-streams.ts';
 import type { FrameChannel } from '#protocol/frame-channel.ts';
+import type { Pace } from './pace.ts';
 import type { Watch } from './rsync-transfer.ts';
 
 const maxTrees = 10_000;
@@ -17,16 +18,21 @@ export interface TreeTarget {
   readonly onWhole: (snapshot: string) => void;
 }
 
+export interface PacedWatch extends Watch {
+  readonly pace: Pace;
+}
+
 /** Sends the trees that are wanted, each as what differs from one before it. */
 export async function sendEach(
   channel: FrameChannel,
   sender: TreeSender,
   options: { readonly isWanted: (tree: StreamTree) => boolean; readonly compressed: boolean },
-  { count, signal }: Watch,
+  { count, signal, pace }: PacedWatch,
 ): Promise<void> {
   for (const [index, tree] of sender.trees.entries()) {
     if (!options.isWanted(tree)) continue;
     const output = async (chunk: Buffer): Promise<void> => {
+      await pace.pass(chunk.length);
       count(chunk.length);
       await channel.write(chunk);
     };

@@ -2,7 +2,15 @@ import type { StreamTree, TreeReceiver, TreeSender } from '#storage/tree-streams
 import type { FrameChannel } from '#protocol/frame-channel.ts';
 import type { ZfsOffer } from '#protocol/messages.ts';
 import type { Watch } from './rsync-transfer.ts';
-import { identityOf, knownTrees, parseTrees, receiveEach, sendEach, type TreeTarget } from './tree-transfer.ts';
+import {
+  identityOf,
+  knownTrees,
+  type PacedWatch,
+  parseTrees,
+  receiveEach,
+  sendEach,
+  type TreeTarget,
+} from './tree-transfer.ts';
 
 interface DatasetList {
   readonly snapshot_datasets: readonly { readonly name: string; readonly guid: string }[];
@@ -15,7 +23,7 @@ export async function sendDatasets(
   channel: FrameChannel,
   sender: TreeSender,
   options: { readonly refresh: boolean; readonly features: ZfsOffer },
-  watch: Watch,
+  watch: PacedWatch,
 ): Promise<void> {
   const { anyShape, compress } = options.features;
   await channel.sendJson({
