@@ -74,12 +74,15 @@ class ZfsReceiver implements TreeReceiver {
   }
 
   /** As branches: what comes later builds on them all the same. */
-  async placeSnapshots(volume: Volume): Promise<void> {
+  async placeSnapshots(volume: Volume, snapshots: readonly string[]): Promise<void> {
     const { lines } = this.#staging;
-    const came = new Set(lines.flatMap(line => line.snapshots));
+    for (const { dataset, snapshots: came } of lines)
+      for (const name of came)
+        if (!snapshots.includes(name)) await zfs(['destroy', '-r', `${dataset}@${labelOf(name)}`]);
     const present = (await locateSnapshots(this.#context, volume)) ?? [];
-    for (const { name, fullName } of present) if (came.has(name)) await destroySnapshot(fullName);
-    await placeBranches(this.#context, volume, lines);
+    for (const { name, fullName } of present) if (snapshots.includes(name)) await destroySnapshot(fullName);
+    const wanted = lines.filter(line => line.snapshots.some(name => snapshots.includes(name)));
+    await placeBranches(this.#context, volume, wanted);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
