@@ -22,6 +22,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await daemon.must('--project', 'held', 'delete', 'c1', '--force');
+  await daemon.must('trash', 'empty', '--all-projects');
   await daemon.must('project', 'delete', 'held');
   for (const each of [folder, secret]) rmSync(each, { recursive: true });
 });

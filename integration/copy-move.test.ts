@@ -82,6 +82,7 @@ describe.each(storageDrivers)('copy and move on %s', driver => {
     const gone = await daemon.operate('POST', '/1.0/instances/c1', { name: 'c1', migration: true, pool: 'nope' });
     expect(gone.json?.metadata.err).toContain('"nope" not found');
     await daemon.must('delete', 'c1');
+    await daemon.must('trash', 'empty', '--all-projects');
     await daemon.must('storage', 'delete', 'other');
   });
 });

@@ -19,7 +19,10 @@ const triggers: Readonly<Record<string, readonly string[]>> = {
   copy: ['copy', 'victim', 'copied'],
   move: ['move', 'victim', 'renamed', '--storage', 'other'],
   renew: ['copy', 'bystander', 'victim', '--refresh'],
-  delete: ['delete', 'victim'],
+  delete: ['delete', 'victim', '--no-trash'],
+  trash: ['delete', 'victim'],
+  untrash: ['trash', 'restore', 'victim'],
+  empty: ['trash', 'empty'],
   backup: ['query', '-X', 'POST', '/1.0/instances/victim/backups', '-d', '{"name":"kept"}'],
   import: ['import', backup, 'imported'],
 };
@@ -33,6 +36,18 @@ async function prepare(operation: string): Promise<void> {
   if (operation === 'restore') await daemon.must('snapshot', 'victim', 'before');
   if (operation === 'import') await daemon.must('export', 'victim', backup);
   if (operation === 'stop') await daemon.must('start', 'victim');
+  if (operation === 'untrash' || operation === 'empty') await daemon.must('delete', 'victim');
+}
+
+/** What was on its way into the trash or out of it is in one place, whole; what is deleted from it is gone. */
+async function expectOnce(operation: string): Promise<void> {
+  if (!['trash', 'untrash', 'empty'].includes(operation)) return;
+  const trash = (await daemon.request('GET', '/1.0/trash?recursion=1')).json?.metadata as { name: string }[];
+  const { status } = await daemon.request('GET', '/1.0/instances/victim');
+  expect([trash.map(({ name }) => name), status]).toEqual(
+    operation === 'trash' ? [['victim'], 404] : [[], operation === 'untrash' ? 200 : 404],
+  );
+  if (operation === 'trash') await daemon.must('trash', 'restore', 'victim');
 }
 
 /** Every instance there is can be read, started, stopped and deleted; every name is free again. */
@@ -46,7 +61,7 @@ async function expectWhole(): Promise<void> {
       if (json?.metadata.status === 'Stopped') await daemon.must('start', name);
       expect(await daemon.must('exec', name, '--', 'cat', '/etc/passwd')).toContain('root');
     }
-    await daemon.must('delete', name, '--force');
+    await daemon.must('delete', name, '--force', '--no-trash');
   }
 }
 
@@ -63,8 +78,9 @@ describe('the daemon is killed', () => {
       const before = (await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid as number;
       await daemon.killAt(point, () => daemon.cli(trigger ?? []));
       expect((await daemon.request('GET', '/1.0/instances/bystander/state')).json?.metadata.pid).toBe(before);
+      await expectOnce(operation);
       await expectWhole();
-      await daemon.must('delete', 'bystander', '--force');
+      await daemon.must('delete', 'bystander', '--force', '--no-trash');
       const uploads = readdirSync(path.join(daemon.directory, 'backups')).filter(name =>
         name.startsWith('lxd_backup_'),
       );

@@ -58,6 +58,7 @@ describe('a project with its own objects', () => {
     expect(feature.stderr).toContain('cannot be disabled on non-empty projects');
     await daemon.must('--project', 'web', 'delete', 'c1');
     expect((await daemon.lxc(['project', 'rename', 'web', 'shop'])).status).toBe(0);
+    await daemon.must('trash', 'empty', '--all-projects');
     await daemon.must('project', 'delete', 'shop');
   });
 });
@@ -70,6 +71,7 @@ test('a project without profiles uses those of the default project', async () =>
   expect(await daemon.must('profile', 'show', 'default')).toContain('/1.0/instances/c1?project=bare');
   expect((await daemon.request('GET', '/1.0/profiles?project=bare')).json?.metadata).toEqual(['/1.0/profiles/default']);
   await daemon.must('--project', 'bare', 'delete', 'c1');
+  await daemon.must('trash', 'empty', '--all-projects');
   await daemon.must('project', 'delete', 'bare');
 });
 
@@ -80,6 +82,7 @@ test('a project with networks of its own sees none of the default project, and n
   expect((await daemon.cli(['--project', 'net', 'network', 'create', 'lptest0'])).stderr).toContain(
     'features.networks',
   );
+  await daemon.must('trash', 'empty', '--all-projects');
   await daemon.must('project', 'delete', 'net');
 });
 
@@ -89,6 +92,7 @@ test('the current project is kept per remote, and forgotten with the project', a
   expect(await daemon.must('profile', 'show', 'default')).toContain('for project cur');
   expect(await daemon.must('project', 'list', '--format', 'csv')).toContain('cur (current),');
   expect((await daemon.cli(['project', 'switch', 'nothere'])).status).toBe(1);
+  await daemon.must('trash', 'empty', '--all-projects');
   await daemon.must('project', 'delete', 'cur');
   expect(await daemon.must('profile', 'show', 'default')).toContain('Default LXD profile');
 });
@@ -109,6 +113,7 @@ test('of many writers with one ETag exactly one wins', async () => {
     ),
   );
   expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, ...Array<number>(11).fill(412)]);
+  await daemon.must('trash', 'empty', '--all-projects');
   await daemon.must('project', 'delete', 'tagged');
 });
 
@@ -172,6 +177,8 @@ test('a restricted certificate sees its project and nothing of others', async ()
   expect(await guest('query', '/1.0/events?type=logging')).toContain('refused');
   expect(await guest('query', '/1.0/storage-pools/default')).not.toContain('/1.0/profiles/default"');
   expect(await guest('query', '/1.0/operations?all-projects=true')).not.toContain('refused');
+  await daemon.must('trash', 'empty', '--all-projects');
   await daemon.must('project', 'delete', 'secret');
+  await daemon.must('trash', 'empty', '--all-projects');
   await daemon.must('project', 'delete', 'lim');
 });

@@ -115,6 +115,7 @@ test('what is missing is named before anything is done', async () => {
 });
 
 test('volumes that are passed over are explained', async () => {
+  await daemon.must('trash', 'empty');
   await lose("DELETE FROM instances WHERE name = 'cat'");
   const folder = containers('plain');
   const original = readFileSync(backupFile('plain', 'cat'), 'utf8');

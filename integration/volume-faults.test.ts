@@ -11,7 +11,9 @@ afterAll(() => rmSync(backup, { force: true }));
 /** What starts each operation on volumes whose steps have fault points, by the first word of the point's name. */
 const triggers: Readonly<Record<string, readonly string[]>> = {
   'volume-create': ['storage', 'volume', 'copy', 'default/source', 'default/made'],
-  'volume-delete': ['storage', 'volume', 'delete', 'default', 'victim'],
+  'volume-delete': ['storage', 'volume', 'delete', 'default', 'victim', '--no-trash'],
+  'volume-trash': ['storage', 'volume', 'delete', 'default', 'victim'],
+  'volume-untrash': ['trash', 'restore', 'victim'],
   'volume-rename': ['storage', 'volume', 'rename', 'default', 'victim', 'made'],
   'volume-move': ['storage', 'volume', 'move', 'default/victim', 'other/made'],
   'volume-refresh': ['storage', 'volume', 'copy', 'default/source', 'default/victim', '--refresh'],
@@ -53,12 +55,19 @@ describe('the daemon is killed', () => {
       const trigger = triggers[point.split('.')[0] ?? ''];
       expect(trigger, `no trigger for ${point}`).toBeDefined();
       await fill('victim');
+      if (point.startsWith('volume-untrash')) await daemon.must('storage', 'volume', 'delete', 'default', 'victim');
       await daemon.killAt(point, () => daemon.cli(trigger ?? []));
+      if (point.startsWith('volume-trash')) {
+        expect(await names('default')).not.toContain('victim');
+        await daemon.must('trash', 'restore', 'victim');
+      }
+      if (/-(un)?trash/.test(point)) expect(await names('default')).toContain('victim');
+      expect(await daemon.must('trash', 'list', '-f', 'csv')).toBe('');
       for (const pool of ['default', 'other']) {
         for (const name of await names(pool)) {
           if (!['victim', 'made'].includes(name)) continue;
           expect(await content(pool, name)).toMatch(/^(victim|source)\n$/);
-          await daemon.must('storage', 'volume', 'delete', pool, name);
+          await daemon.must('storage', 'volume', 'delete', pool, name, '--no-trash');
         }
       }
       expect(await names('default')).toEqual(['source', 'source/snap0']);
@@ -74,7 +83,7 @@ describe('the daemon is killed', () => {
     expect(readdirSync(`${folder}/default/custom-snapshots/default_source`)).toEqual(['snap0']);
     expect(readdirSync(`${folder}/other/custom`)).toEqual([]);
     await daemon.must('delete', 'reader', '--force');
-    await daemon.must('storage', 'volume', 'delete', 'default', 'source');
+    await daemon.must('storage', 'volume', 'delete', 'default', 'source', '--no-trash');
     await daemon.must('storage', 'delete', 'other');
   });
 });

@@ -199,6 +199,7 @@ describe.each(storageDrivers)('custom volumes on %s', driver => {
     await daemon.must('delete', 'c1', '--force');
     for (const volume of ['files', 'copy', 'old']) await lxc('storage', 'volume', 'delete', 'other', volume);
     await daemon.must('storage', 'volume', 'delete', 'default', 'twin');
+    await daemon.must('trash', 'empty', '--all-projects');
     await daemon.must('storage', 'delete', 'other');
   });
 });

@@ -24,6 +24,7 @@ import { Images } from './resources/images.ts';
 import { Instances } from './resources/instances.ts';
 import { ServerResource } from './resources/server.ts';
 import { StoragePools } from './resources/storage.ts';
+import { Trash } from './resources/trash.ts';
 import type { Transport } from './transport.ts';
 
 /** A server, grouped by resource. */
@@ -69,6 +70,9 @@ export class Client {
   }
   get certificates(): Collection<Certificate, CertificatesPost> {
     return new Collection(this.transport, '/1.0/certificates');
+  }
+  get trash(): Trash {
+    return new Trash(this.transport);
   }
   get warnings(): Collection<Warning> {
     return new Collection(this.transport, '/1.0/warnings');

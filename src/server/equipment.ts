@@ -23,6 +23,8 @@ import { tendNetworks } from './networks/tend-networks.ts';
 import { MountedPools } from './pools/mounted-pools.ts';
 import { recoverPools } from './pools/recover-pools.ts';
 import { placeServerFolders } from './volumes/server-folders.ts';
+import { tendTrash } from './undo/empty-trash.ts';
+import { recoverTrash } from './undo/recover-trash.ts';
 import { recoverVolumes } from './volumes/recover-volumes.ts';
 import {
   deleteExpiredSnapshots as deleteExpiredVolumeSnapshots,
@@ -55,6 +57,7 @@ export const equipment: Equipment = {
     { what: 'starting the networks', run: startNetworks },
     { what: 'following the containers', run: async services => followContainers(services) },
     { what: 'putting instances right', run: recoverInstances },
+    { what: 'putting the trash right', run: recoverTrash },
     { what: 'putting back filters of NICs', run: healFilters },
     { what: 'removing what limits of lost NICs need', run: async () => removeLostShapers() },
     { what: 'opening the socket of guests', run: openGuestApi },
@@ -85,6 +88,7 @@ export const equipment: Equipment = {
       },
     },
     { what: 'keeping images up to date', run: services => imageUpkeep.run(services) },
+    { what: 'emptying the trash', run: services => tendTrash(services) },
     { what: 'deleting expired backups', run: services => deleteExpiredBackups(services) },
     { what: 'deleting what arrived partly', run: services => deleteExpiredPartial(services) },
   ],

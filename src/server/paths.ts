@@ -91,3 +91,12 @@ export function containerId(project: string, name: string): string {
 export function customVolumeName(project: string, name: string): string {
   return `${project}_${name}`;
 }
+
+/** Name in its pool of a volume that is in the trash; no instance or custom volume can have it. */
+export function trashVolumeName(uuid: string): string {
+  return `trash:${uuid}`;
+}
+
+export function isTrashVolumeName(name: string): boolean {
+  return name.startsWith('trash:');
+}

@@ -40,6 +40,13 @@ export const volumeKeys = defineKeys({
   'volatile.idmap.next': { type: 'string', internal: true, summary: 'Ids of the instances that use it' },
   'volatile.rename.to': { type: 'string', internal: true, summary: 'Kept while the volume is being renamed' },
   'volatile.refresh.from': { type: 'string', internal: true, summary: 'Kept while the volume is being refreshed' },
+  'volatile.snapshot.safety': {
+    type: 'string',
+    internal: true,
+    summary: 'Kept with a snapshot taken before a restore',
+  },
+  'volatile.trash.from': { type: 'string', internal: true, summary: 'Kept while the volume comes out of the trash' },
+  'volatile.trash.to': { type: 'string', internal: true, summary: 'Kept while the volume goes into the trash' },
   'user.*': { type: 'text', summary: "Users' own keys" },
 });
 

@@ -91,6 +91,7 @@ export type Format = (typeof formats)[number];
 export const formatOption = text('-f,--format', 'Format (csv|json|table|yaml|compact)', 'table', formats);
 export const planOption = flag('--plan', 'Show what would be done, and do nothing');
 export const noSnapshotOption = flag('--no-snapshot', 'Take no snapshot before, by which it could be undone');
+export const noTrashOption = flag('--no-trash', 'Delete for good, instead of into the trash');
 export const targetOption = text('--target', 'Cluster member name (a server of its own has only "none")');
 
 /** Options that every command has. */

@@ -10,6 +10,7 @@ import type { Reader } from '../database/database.ts';
 import { findInstance } from '../database/instances.ts';
 import { findVolume } from '../database/storage-volumes.ts';
 import { findProfile } from '../database/profiles.ts';
+import { isTrashVolumeName } from '../paths.ts';
 import { readBeneath } from '../images/beneath.ts';
 import { backupFileName } from '../instances/backup-file.ts';
 import { rootDevice } from '../profiles/expand-config.ts';
@@ -48,6 +49,10 @@ export async function findLost(services: Pick<Services, 'database'>, pools: read
   const skipped: SkippedVolume[] = [];
   for (const pool of pools) {
     for (const volume of await pool.listVolumes()) {
+      if (isTrashVolumeName(volume.name)) {
+        skipped.push({ pool: pool.name, name: volume.name, reason: 'it is in the trash: see "lxd-like trash list"' });
+        continue;
+      }
       if (volume.kind === 'custom') {
         const found = await findCustom(services, pool, volume);
         if (found && 'reason' in found) skipped.push(found);

@@ -98,6 +98,8 @@ export const apiExtensions: readonly string[] = [
   'backup_override_name',
   'custom_volume_backup',
   'snapshot_diff', // ours: what differs between two snapshots
+  'trash', // ours: what is deleted with ?undoable=1 can be brought back
+  'undo', // ours: the last change of an instance can be turned back
   'direct_backup', // Incus': a backup as the answer itself
   // moving between servers
   'migration_progress',

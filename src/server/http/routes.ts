@@ -28,6 +28,8 @@ import { snapshotFileRoutes } from './routes/snapshot-files.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { storagePoolRoutes } from './routes/storage-pools.ts';
 import { storageVolumeRoutes } from './routes/storage-volumes.ts';
+import { trashRoutes } from './routes/trash.ts';
+import { undoRoutes } from './routes/undo.ts';
 import { volumeBackupRoutes } from './routes/volume-backups.ts';
 import { volumeSnapshotRoutes } from './routes/volume-snapshots.ts';
 import { warningRoutes } from './routes/warnings.ts';
@@ -60,6 +62,8 @@ export const routes: readonly Route[] = [
   ...resourceRoutes,
   ...storagePoolRoutes,
   ...storageVolumeRoutes,
+  ...trashRoutes,
+  ...undoRoutes,
   ...volumeBackupRoutes,
   ...volumeSnapshotRoutes,
   ...warningRoutes,

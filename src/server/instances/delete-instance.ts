@@ -10,14 +10,15 @@ import { instanceKeys } from './config-keys.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { rootPool, rootVolume, unlinkRoot } from './root-volume.ts';
 import { assertAllowed, holdInstance } from './status.ts';
+import { trashHeld } from './trash-instance.ts';
 
-/** Deletes a stopped instance with its snapshots. */
+/** Deletes a stopped instance with its snapshots; returns its id in the trash, if it went there. */
 export async function deleteInstance(
   services: InstanceServices,
   project: string,
   name: string,
   context: ActionContext = {},
-): Promise<void> {
+): Promise<string | undefined> {
   using _lock = await holdInstance(services.locks, project, name, 'delete', context.signal);
   const record = await services.database.read(async reader => {
     const record = await getInstance(reader, project, name);
@@ -25,7 +26,15 @@ export async function deleteInstance(
     assertDeletable(services, record, effectiveBoolean(instanceKeys, config, 'security.protection.delete'));
     return record;
   });
+  if (context.keptUntil !== undefined && isWorthKeeping(record))
+    return await trashHeld(services, record, context.keptUntil, context);
   await deleteHeld(services, record, context);
+  return undefined;
+}
+
+/** False for what never got whole, and what was not made to last. */
+export function isWorthKeeping({ ready, ephemeral }: Pick<InstanceRecord, 'ready' | 'ephemeral'>): boolean {
+  return ready && !ephemeral;
 }
 
 /** Throws "failed-precondition" when the instance runs or is protected. */

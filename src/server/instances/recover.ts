@@ -13,6 +13,8 @@ import { dropState } from './kept-state.ts';
 import { linkRoot, mountRoot } from './root-volume.ts';
 import { finishRestore, restoreMark } from './restore-snapshot.ts';
 import { finishSnapshotDelete, finishSnapshotRename, snapshotRenameMark } from './snapshots.ts';
+import { finishTrash, trashMark } from './trash-instance.ts';
+import { finishUntrash, untrashMark } from './untrash-instance.ts';
 import { bootId, bootMark, writeStopped } from './start-instance.ts';
 import { holdInstance } from './status.ts';
 
@@ -47,6 +49,10 @@ async function recoverInstance(services: InstanceServices, project: string, name
     await deleteHeld(services, record);
     return;
   }
+  const trashed = record.config[trashMark];
+  if (trashed !== undefined) return await finishTrash(services, record, trashed);
+  const untrashed = record.config[untrashMark];
+  if (untrashed !== undefined) await finishUntrash(services, record, untrashed);
   if (record.config[moveMarks.making] !== undefined) await abandonMove(services, record);
   if (record.config[moveMarks.leaving] !== undefined) await finishMove(services, record);
   if (record.config[refreshMark] !== undefined) await finishRefresh(services, record);

@@ -13,6 +13,7 @@ import { devicesInPool } from './devices-in-pool.ts';
 import { idmapOf, idmapVolatile } from './idmap.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { clearState, noteState } from './kept-state.ts';
+import { noteChange } from './note-change.ts';
 import { limitRoot, rootPool, rootVolume } from './root-volume.ts';
 import { createSnapshotHeld, deleteSnapshotHeld, getReadySnapshot } from './snapshots.ts';
 import { isolatedRanges, startHeld } from './start-instance.ts';
@@ -58,8 +59,11 @@ export async function restoreSnapshot(
     create: request => createSnapshotHeld(services, project, instance, request, context),
     delete: older => deleteSnapshotHeld(services, project, instance, older, context),
   };
-  await restoreSafely(snapshots, { keptUntil: context.keptUntil, log: services.log }, async () => {
-    await services.database.write(tx => patchInstanceConfig(tx, record.id, { [restoreMark]: name }));
+  await restoreSafely(snapshots, { keptUntil: context.keptUntil, log: services.log }, async safety => {
+    await services.database.write(async tx => {
+      await patchInstanceConfig(tx, record.id, { [restoreMark]: name });
+      await noteChange(tx, record, 'restore', context, safety);
+    });
     await faultPoint('restore.after-mark');
     await finishRestore(services, record, name);
   });

@@ -5,6 +5,7 @@ import type { InstancePut } from '#api/instance.ts';
 import { changedKeys } from '#base/config-schema.ts';
 import { Revert } from '#base/revert.ts';
 import type { Reader } from '#server/database/database.ts';
+import { deleteChange } from '#server/database/instance-changes.ts';
 import { getInstance, type InstanceRecord, patchInstanceConfig, updateInstance } from '#server/database/instances.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { checkAddedDevices, missingVolatile, runVolatile } from '../devices/devices.ts';
@@ -17,6 +18,7 @@ import { attachDevices, changedDevices, detachDevices, updateDevices } from './i
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { guestApiMounts } from './container-spec.ts';
 import { changesCloudInit, cloudInitId } from './cloud-init-id.ts';
+import { isChange, noteChange } from './note-change.ts';
 import type { Plan } from './plan.ts';
 import { limitRoot } from './root-volume.ts';
 import { pinnedCpus } from './start-instance.ts';
@@ -47,12 +49,18 @@ export async function changeInstance(
 ): Promise<void> {
   using _lock = await holdInstance(services.locks, project, name, 'update', context.signal);
   await using revert = new Revert(services.log);
-  const { before, was } = await services.database.write(async tx => {
+  const { before, was, change } = await services.database.write(async tx => {
     const { before, after, was } = await planned(services, tx, project, name, request);
     await updateInstance(tx, before, after);
-    return { before, was };
+    const change = isChange(before, after) ? await noteChange(tx, before, 'update', context) : undefined;
+    return { before, was, change };
   });
-  revert.add('storing the change', () => services.database.write(tx => updateInstance(tx, before, before)));
+  revert.add('storing the change', () =>
+    services.database.write(async tx => {
+      await updateInstance(tx, before, before);
+      if (change !== undefined) await deleteChange(tx, change);
+    }),
+  );
   await applyChange(services, before, was, revert);
   revert.commit();
   emitLifecycle(services.events, 'instance-updated', instancePath(name), {

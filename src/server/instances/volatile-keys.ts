@@ -5,7 +5,7 @@ const settable: readonly (readonly [RegExp, RegExp, string])[] = [
 ];
 
 const ofInstances =
-  /^volatile\.(apply_quota|apply_template|base_image|evacuate\.origin|idmap\.(base|current|next)|last_state\.(boot|idmap|power)|limits\.cpus|migration\.(hand_over|partial)|move\.\w+|refresh\.from|rename\.to|restore\.snapshot|snapshot\.scheduled|uuid\.generation)$/;
+  /^volatile\.(apply_quota|apply_template|base_image|evacuate\.origin|idmap\.(base|current|next)|last_state\.(boot|idmap|power)|limits\.cpus|migration\.(hand_over|partial)|move\.\w+|refresh\.from|rename\.to|restore\.snapshot|snapshot\.(scheduled|safety)|trash\.(to|from)|uuid\.generation)$/;
 const ofDevices =
   /^volatile\..+\.(apply_quota|ceph_rbd|created|driver|host_name|id|mtu|name|spoofcheck|uuid|vlan|last_state\..+)$/;
 

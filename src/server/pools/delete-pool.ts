@@ -2,6 +2,8 @@ import { ApiError } from '#api/error.ts';
 import type { Requestor } from '#api/event.ts';
 import { deletePool as deleteRow, getPool, poolUsers, setPoolReady } from '../database/storage-pools.ts';
 import { deleteWarningsOf } from '../database/warnings.ts';
+import type { Reader } from '../database/database.ts';
+import { countTrash } from '../database/trash.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import type { Services } from '../services.ts';
 import { poolPath } from './pools.ts';
@@ -16,6 +18,7 @@ export async function deletePool(services: Uses, name: string, requestor: Reques
     const row = await getPool(tx, name);
     const users = (await poolUsers(tx)).get(name) ?? [];
     if (users.length > 0) throw inUse(name, users);
+    await assertNoTrash(tx, name);
     await setPoolReady(tx, name, false);
     return row;
   });
@@ -34,6 +37,16 @@ export async function deletePool(services: Uses, name: string, requestor: Reques
   emitLifecycle(services.events, 'storage-pool-deleted', poolPath(name), {
     requestor,
   });
+}
+
+/** What can be brought back does not vanish with its pool unasked. */
+async function assertNoTrash(reader: Reader, name: string): Promise<void> {
+  const count = await countTrash(reader, { pool: name });
+  if (count === 0) return;
+  throw new ApiError(
+    'failed-precondition',
+    `Cannot delete storage pool "${name}" while the trash holds ${String(count)} deleted instances or volumes of it; empty it first: "lxd-like trash empty --all-projects --pool ${name}"`,
+  );
 }
 
 function inUse(name: string, users: readonly string[]): ApiError {

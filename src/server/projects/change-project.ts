@@ -4,7 +4,7 @@ import type { Requestor } from '#api/event.ts';
 import type { Project, ProjectsPost } from '#api/project.ts';
 import { changedKeys, effectiveBoolean, parseBoolean } from '#base/config-schema.ts';
 import { hasControlCharacters } from '#base/names.ts';
-import type { Transaction } from '../database/database.ts';
+import type { Reader, Transaction } from '../database/database.ts';
 import { deleteProfileRow, findProfile, insertProfile } from '../database/profiles.ts';
 import {
   deleteProjectRow,
@@ -14,6 +14,7 @@ import {
   renameProjectRow,
   saveProject,
 } from '../database/projects.ts';
+import { countTrash } from '../database/trash.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import type { Services } from '../services.ts';
 import { checkTightened } from './check-project.ts';
@@ -56,7 +57,7 @@ export async function updateProject(
     const next = { description: wanted.description, config: withoutEmpty(wanted.config) };
     checkDescription(next.description);
     checkProjectConfig(next.config);
-    checkFeatures(project, next.config);
+    if (checkFeatures(project, next.config)) await assertNoTrash(tx, name);
     await saveProject(tx, project.id, next);
     await followProfilesFeature(tx, project, next.config);
     await checkTightened(tx, name, project.config);
@@ -95,6 +96,7 @@ export async function deleteProject(services: Uses, name: string, requestor: Req
   await services.administration.trust.change(async tx => {
     const project = await getProject(tx, name);
     if (!isEmpty(project)) throw new ApiError('failed-precondition', 'Only empty projects can be removed');
+    await assertNoTrash(tx, name);
     await deleteProjectRow(tx, project);
   });
   emitLifecycle(services.events, 'project-deleted', projectPath(name), { requestor });
@@ -104,23 +106,34 @@ export function projectPath(name: string): string {
   return `/1.0/projects/${encodeURIComponent(name)}`;
 }
 
+/** What can be brought back into a project does not vanish with it unasked. */
+async function assertNoTrash(reader: Reader, name: string): Promise<void> {
+  const count = await countTrash(reader, { project: name });
+  if (count === 0) return;
+  throw new ApiError(
+    'failed-precondition',
+    `The trash holds ${String(count)} deleted instances or volumes of project "${name}": empty it first: "lxd-like trash empty --project ${name}"`,
+  );
+}
+
 /** The profile that every project with profiles has does not count. */
 function isEmpty({ used_by }: Project): boolean {
   return used_by.every(url => /^\/1\.0\/profiles\/default(\?|$)/.test(url));
 }
 
-/** Objects would change their project with the feature: it changes only while there are none. */
-function checkFeatures(project: Project, next: ConfigMap): void {
+/** Objects would change their project with the feature: it changes only while there are none. True when one changes. */
+function checkFeatures(project: Project, next: ConfigMap): boolean {
   const features = changedKeys(switches(project.config), switches(next));
-  if (features.length === 0) return;
+  if (features.length === 0) return false;
   if (project.name === defaultProject)
     throw new ApiError('invalid-argument', "You can't change the features of the default project");
-  if (isEmpty(project)) return;
+  if (isEmpty(project)) return true;
   for (const key of features) {
     const word = isOn(project.config, key) ? 'disabled' : 'enabled';
     if (word === 'enabled' && key === 'features.networks') continue; // it had none before
     throw new ApiError('failed-precondition', `Project feature "${key}" cannot be ${word} on non-empty projects`);
   }
+  return true;
 }
 
 async function followProfilesFeature(tx: Transaction, before: Project, next: ConfigMap): Promise<void> {

@@ -114,6 +114,16 @@ export const serverKeys = defineKeys({
     summary: 'Whether to let networks pass firewalls of others (Docker, ufw), by rules in the chains of their users',
     default: 'false',
   },
+  'storage.backups_volume': {
+    type: 'string',
+    summary: 'Custom volume that holds backups, as POOL/VOLUME; the state directory unless set',
+    check: volumeProblem,
+  },
+  'storage.images_volume': {
+    type: 'string',
+    summary: 'Custom volume that holds the files of images, as POOL/VOLUME; the state directory unless set',
+    check: volumeProblem,
+  },
   'undo.expiry': {
     type: 'string',
     summary: 'Age at which what is kept for an undo goes, such as "7d"; ours',
@@ -126,15 +136,11 @@ export const serverKeys = defineKeys({
     values: ['asked', 'always', 'never'],
     default: 'asked',
   },
-  'storage.backups_volume': {
-    type: 'string',
-    summary: 'Custom volume that holds backups, as POOL/VOLUME; the state directory unless set',
-    check: volumeProblem,
-  },
-  'storage.images_volume': {
-    type: 'string',
-    summary: 'Custom volume that holds the files of images, as POOL/VOLUME; the state directory unless set',
-    check: volumeProblem,
+  'undo.trash': {
+    type: 'enum',
+    summary: 'Whose deletions go to the trash: those of clients that ask, all (always), none (never); ours',
+    values: ['asked', 'always', 'never'],
+    default: 'asked',
   },
   'user.*': { type: 'text', summary: 'Free for users' },
 });

@@ -201,7 +201,7 @@ function viewSnapshot(row: {
 /** Without the daemon's notes of work under way. */
 function userConfig(config: ConfigMap): ConfigMap {
   return Object.fromEntries(
-    Object.entries(config).filter(([key]) => !/^volatile\.(rename|refresh|snapshot)\./.test(key)),
+    Object.entries(config).filter(([key]) => !/^volatile\.(rename|refresh|snapshot|trash)\./.test(key)),
   );
 }
 

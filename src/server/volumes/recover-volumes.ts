@@ -4,6 +4,8 @@ import { finishDelete } from './delete-volume.ts';
 import { finishRename, renameMark } from './move-volume.ts';
 import { finishRefresh, refreshMark } from './refresh-volume.ts';
 import { finishSnapshotDelete, finishSnapshotRename } from './snapshots.ts';
+import { finishTrash, trashMark } from './trash-volume.ts';
+import { finishUntrash, untrashMark } from './untrash-volume.ts';
 import { holdVolume, type VolumeServices } from './volume.ts';
 
 /**
@@ -35,6 +37,10 @@ async function recoverVolume(
 ): Promise<void> {
   using _lock = await holdVolume(services, volume, 'recover');
   if (!volume.ready) return await finishDelete(services, volume);
+  const trashed = volume.config[trashMark];
+  if (trashed !== undefined) return await finishTrash(services, volume, trashed);
+  const untrashed = volume.config[untrashMark];
+  if (untrashed !== undefined) await finishUntrash(services, volume, untrashed);
   if (volume.config[refreshMark] !== undefined) await finishRefresh(services, volume);
   for (const snapshot of snapshots) {
     const to = snapshot.config[renameMark];

@@ -124,6 +124,17 @@ export function describeDriver(name: string, setUp: () => Promise<DriverUnderTes
         expect(await read({ volume: copy, name: 'snap0' }, 'state')).toBe('one');
       });
 
+      test('renameVolume() takes names that only the daemon gives, and back', async () => {
+        await driver.createVolume(web);
+        await driver.createSnapshot(snap0);
+        await driver.renameVolume(web, 'trash:0a1b2c3d4e5f');
+        expect(await driver.hasVolume(web)).toBe(false);
+        await driver.createVolume(web);
+        await driver.deleteVolume(web);
+        await driver.renameVolume({ ...web, name: 'trash:0a1b2c3d4e5f' }, web.name);
+        expect(await driver.listSnapshots(web)).toEqual(['snap0']);
+      });
+
       test('renameVolume() refuses a taken name and one that is not there', async () => {
         await makeWeb();
         await driver.createVolume(copy);

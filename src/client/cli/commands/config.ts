@@ -153,6 +153,6 @@ async function change(
   }
   const instance = await loadInstance(client, name);
   const put = { ...instance.put, config: merge(instance.put.config) };
-  if (plan) await printPlan(session, client, 'PUT', client.instances.path(name), put);
+  if (plan) await printPlan(session, client, 'PUT', client.instances.path(name), { body: put });
   else await session.finish(instance.save(put), `Changing ${name}`);
 }

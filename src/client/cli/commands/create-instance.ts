@@ -57,7 +57,9 @@ export async function createInstance(
     : await sourceOf(session, client, image?.name, options);
   const request = await requestOf(session, client, name, source, options);
   if (options.plan) {
-    await printPlan(session, client, 'POST', '/1.0/instances', start ? { ...request, start } : request);
+    await printPlan(session, client, 'POST', '/1.0/instances', {
+      body: start ? { ...request, start } : request,
+    });
     return 0;
   }
   if (!session.global.quiet) session.line(name ? `Creating ${name}` : 'Creating the instance');

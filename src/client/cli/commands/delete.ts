@@ -1,11 +1,12 @@
 import { ApiError } from '#api/error.ts';
-import { command, type CommandSpec, flag, planOption } from '../command.ts';
+import { command, type CommandSpec, flag, noTrashOption, planOption } from '../command.ts';
 import { printPlan } from '../output/plan.ts';
 import type { Session } from '../session.ts';
 
 interface DeleteOptions {
   readonly force: boolean;
   readonly plan: boolean;
+  readonly noTrash: boolean;
 }
 
 export const commands: readonly CommandSpec[] = [
@@ -14,15 +15,19 @@ export const commands: readonly CommandSpec[] = [
     aliases: ['rm'],
     usage: '[<remote>:]<instance>[/<snapshot>] [[<remote>:]<instance>[/<snapshot>]...]',
     summary: 'Delete instances and snapshots',
+    details:
+      "A deleted instance stays in the trash for a week, or as long as the server's undo.expiry says; snapshots and ephemeral instances do not.",
     examples: [
       ['delete c1', 'Delete the stopped instance "c1" with its snapshots.'],
       ['delete c1 --force', 'Stop it first.'],
+      ['delete c1 --no-trash', 'Delete it for good.'],
       ['delete c1/snap0', 'Delete one snapshot.'],
     ],
     options: {
       force: flag('-f,--force', 'Force the removal of running instances'),
       interactive: flag('-i,--interactive', 'Require user confirmation'),
       plan: planOption,
+      noTrash: noTrashOption,
     },
     run: async (session, targets, options) => {
       for (const target of targets) {
@@ -44,9 +49,12 @@ async function remove(session: Session, target: string, options: DeleteOptions):
   if (options.plan && snapshot !== undefined) {
     throw new ApiError('unsupported', 'Cannot plan the deletion of a snapshot: only of an instance');
   }
-  if (options.plan) return printPlan(session, client, 'DELETE', collection.path(object));
+  const query = snapshot === undefined ? { undoable: options.noTrash ? 0 : 1 } : {};
+  if (options.plan) return printPlan(session, client, 'DELETE', collection.path(object), { query });
   if (snapshot === undefined && !(await stopBefore(session, target, options.force))) return;
-  await session.finish(collection.delete(object), `Deleting ${object}`);
+  const done = await session.finish(collection.delete(object, query), `Deleting ${object}`);
+  if (done?.metadata?.['trash'] !== undefined && session.showsProgress)
+    session.note(`Instance ${object} is in the trash: "lxd-like trash restore ${target}" brings it back`);
 }
 
 /** Stops a running instance when forced; false when stopping has deleted it already, as it does ephemeral ones. */

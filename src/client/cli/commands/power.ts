@@ -127,7 +127,7 @@ async function changeOne(
   if (given.action === 'start' && (await client.instances.get(name)).status === 'Frozen') {
     request = { ...given, action: 'unfreeze' };
   }
-  if (options.plan) await printPlan(session, client, 'PUT', `${client.instances.path(name)}/state`, request);
+  if (options.plan) await printPlan(session, client, 'PUT', `${client.instances.path(name)}/state`, { body: request });
   else await session.finish(client.instances.changeState(name, request), `${titles[request.action]} ${name}`);
 }
 

@@ -3,7 +3,16 @@ import { ApiError } from '#api/error.ts';
 import type { StorageVolume } from '#api/storage.ts';
 import { formatSize } from '#base/units.ts';
 import type { Client } from '../../client.ts';
-import { command, type CommandSpec, flag, type Format, formatOption, noSnapshotOption, text } from '../command.ts';
+import {
+  command,
+  type CommandSpec,
+  flag,
+  type Format,
+  formatOption,
+  noSnapshotOption,
+  noTrashOption,
+  text,
+} from '../command.ts';
 import { parsePairs } from '../key-values.ts';
 import { type Editable, editingCommands } from '../object-editing.ts';
 import { usedByText } from '../output/used-by.ts';
@@ -94,13 +103,15 @@ export const volumeCommands: readonly CommandSpec[] = [
       ['storage volume delete default data', 'Delete a volume that nothing uses, with its snapshots.'],
       ['storage volume delete default data/snap0', 'Delete one of its snapshots.'],
     ],
-    run: async (session, [target = '', given = '']) => {
+    details: 'A deleted volume stays in the trash for a while, from where "lxd-like trash restore" brings it back.',
+    options: { noTrash: noTrashOption },
+    run: async (session, [target = '', given = ''], options) => {
       const { client, name: pool } = await session.object(target, 'storage pool');
       const { type, name, snapshot } = volumeNamed(given);
       const { storagePools } = client;
       await session.finish(
         snapshot === undefined
-          ? storagePools.volumes(pool, type).delete(name)
+          ? storagePools.volumes(pool, type).delete(name, { undoable: options.noTrash ? 0 : 1 })
           : storagePools.volumeSnapshots(pool, type, name).delete(snapshot),
       );
       session.note(`Storage volume ${given} deleted`);

@@ -1,5 +1,6 @@
 import { ApiError } from '#api/error.ts';
 import type { Client } from '../../client.ts';
+import type { Query } from '../../transport.ts';
 import type { Session } from '../session.ts';
 
 /** A step that a request would take. */
@@ -18,7 +19,7 @@ export async function printPlan(
   client: Client,
   method: string,
   path: string,
-  body?: unknown,
+  { body, query = {} }: { readonly body?: unknown; readonly query?: Query } = {},
 ): Promise<void> {
   const { value } = await client.server.get();
   // A server that does not know plans would carry the request out.
@@ -26,7 +27,7 @@ export async function printPlan(
     throw new ApiError('unsupported', 'The server cannot tell what it would do: nothing was done');
   }
   const { metadata } = await client.transport.call<{ readonly plan: readonly PlanStep[] }>(method, path, {
-    query: { plan: 1 },
+    query: { ...query, plan: 1 },
     ...(body === undefined ? {} : { body }),
   });
   session.out(renderPlan(metadata.plan));

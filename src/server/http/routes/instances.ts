@@ -4,7 +4,7 @@ import { getInstance } from '#server/database/instances.ts';
 import { sourceMembers } from '#server/images/image-body.ts';
 import { awaitInstance } from '#server/instances/create-from-server.ts';
 import { beginInstance, planCreate } from '#server/instances/create-instance.ts';
-import { assertDeletable, deleteInstance } from '#server/instances/delete-instance.ts';
+import { assertDeletable, deleteInstance, isWorthKeeping } from '#server/instances/delete-instance.ts';
 import { parseFilter } from '#server/instances/filter.ts';
 import {
   listFullInstances,
@@ -211,18 +211,24 @@ async function remove(services: Services, request: ApiRequest): Promise<Reply> {
   const name = request.params['name'] ?? '';
   const { project } = request;
   const { record, expanded } = await readInstance(services, project, name);
+  const kept = keptUntilFor(services, request, 'undo.trash');
   if (wantsPlan(request)) {
     assertDeletable(services, record, expanded.config['security.protection.delete'] === 'true');
+    const until = isWorthKeeping(record) ? kept.keptUntil : undefined;
+    const detail = until === undefined ? 'with its snapshots' : `with its snapshots; in the trash until ${until}`;
+    if (until !== undefined) return sync({ plan: [{ action: 'delete', object: `instance "${name}"`, detail }] });
     const plan = [
-      { action: 'delete', object: `instance "${name}"`, detail: 'with its snapshots' },
+      { action: 'delete', object: `instance "${name}"`, detail },
       { action: 'delete', object: `volume "${name}"`, detail: `in storage pool "${record.pool}"` },
     ];
     return sync({ plan });
   }
   return accepted(
-    services.operations.run(instanceOperation(request, 'Deleting instance', [name]), ({ signal }) =>
-      deleteInstance(services, project, name, { signal, requestor: request.caller.requestor }),
-    ),
+    services.operations.run(instanceOperation(request, 'Deleting instance', [name]), async ({ signal }) => {
+      const { requestor } = request.caller;
+      const trash = await deleteInstance(services, project, name, { signal, requestor, ...kept });
+      return trash === undefined ? {} : { trash };
+    }),
   );
 }
 

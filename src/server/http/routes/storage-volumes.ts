@@ -203,8 +203,9 @@ async function remove(services: Services, request: ApiRequest): Promise<Reply> {
       `Storage volumes of type "${at.type}" cannot be deleted with the storage API`,
     );
   const custom = await customAt(services, request, at);
-  await deleteVolume(services, custom, { requestor: request.caller.requestor });
-  return sync();
+  const kept = keptUntilFor(services, request, 'undo.trash');
+  const trash = await deleteVolume(services, custom, { requestor: request.caller.requestor, ...kept });
+  return sync(trash === undefined ? {} : { trash });
 }
 
 function writable({ name, type, description, config }: StorageVolume): unknown {
@@ -213,7 +214,7 @@ function writable({ name, type, description, config }: StorageVolume): unknown {
 
 /** As the object was shown: the daemon's notes of work under way are not. */
 function usersConfig(config: StorageVolume['config']): StorageVolume['config'] {
-  return Object.fromEntries(Object.entries(config).filter(([key]) => !/^volatile\.(rename|refresh)\./.test(key)));
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !/^volatile\.(rename|refresh|trash)\./.test(key)));
 }
 
 function urlOf(pool: string, { type, name, project }: StorageVolume): string {
