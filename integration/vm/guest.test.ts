@@ -77,6 +77,27 @@ test('an older snapshot is restored and the newer one kept', async () => {
   expect(await inside('cat /root/state')).toBe('new\n');
 });
 
+test('files of a snapshot are read and put back with the ids that they have inside', async () => {
+  await inside('mkdir -p /srv/site; echo one >/srv/site/page; chmod 640 /srv/site/page; chown 33:34 /srv/site/page');
+  await must('POST', '/1.0/instances/c1/snapshots', { name: 'files' });
+  await inside('echo two >/srv/site/page; chown 0:0 /srv/site/page');
+  const snapshot = '/1.0/instances/c1/snapshots/files';
+  const read = await daemon.request('GET', `${snapshot}/files?path=/srv/site/page`);
+  expect(read.body).toBe('one\n');
+  expect(read.headers).toMatchObject({ 'x-lxd-uid': '33', 'x-lxd-gid': '34', 'x-lxd-mode': '0640' });
+  expect(await must('GET', '/1.0/instances/c1/file-history?path=/srv/site/page')).toMatchObject([
+    { type: 'absent', snapshots: ['old', 'new'] },
+    { snapshots: ['files'], uid: 33, changed: ['type'] },
+    { snapshots: [], uid: 0, current: true, changed: ['content', 'owner'] },
+  ]);
+  for (const path of ['/srv/site/page', '/srv/site']) await must('POST', `${snapshot}/file-restore`, { path });
+  expect(await inside('cd /srv; cat site/page site.~1~/page site.~1~/page.~1~; stat -c %u:%g site/page; ls -A')).toBe(
+    'one\none\ntwo\n33:34\nsite\nsite.~1~\n',
+  );
+  await must('DELETE', snapshot);
+  expect((await daemon.request('GET', `${snapshot}/files?path=/srv/site/page`)).status).toBe(404);
+});
+
 test('a killed daemon finds it running', async () => {
   const pid = async (): Promise<number> => ((await must('GET', '/1.0/instances/c1/state')) as { pid: number }).pid;
   const before = await pid();
