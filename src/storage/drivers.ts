@@ -11,6 +11,18 @@ export const driverTypes: readonly DriverType[] = [btrfs, dir, zfs];
 export function driverType(name: string): DriverType {
   const type = driverTypes.find(type => type.name === name);
   if (type) return type;
-  const known = driverTypes.map(type => type.name).join(', ');
-  throw new ApiError('invalid-argument', `Unknown storage driver "${name}": this server has ${known}`);
+  throw new ApiError('invalid-argument', `Unknown storage driver "${name}"`);
+}
+
+/** Like driverType, for a name that a user gave: the error tells what there is. */
+export async function chosenDriver(name: string): Promise<DriverType> {
+  if (driverTypes.some(type => type.name === name)) return driverType(name);
+  const usable = (await usableDrivers()).map(driver => driver.name).join(', ');
+  throw new ApiError('invalid-argument', `Unknown storage driver "${name}": this host can use ${usable}`);
+}
+
+/** Drivers that this host can use. */
+export async function usableDrivers(): Promise<readonly { readonly name: string; readonly version: string }[]> {
+  const found = await Promise.all(driverTypes.map(async type => ({ name: type.name, version: await type.version() })));
+  return found.flatMap(({ name, version }) => (version === undefined ? [] : [{ name, version }]));
 }

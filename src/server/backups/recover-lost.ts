@@ -3,7 +3,7 @@ import type { Requestor } from '#api/event.ts';
 import { ApiError, invalid } from '#api/error.ts';
 import type { RecoverPool, RecoverValidation, SkippedVolume } from '#api/recover.ts';
 import { Revert } from '#base/revert.ts';
-import { driverType } from '#storage/drivers.ts';
+import { chosenDriver } from '#storage/drivers.ts';
 import type { Pool } from '#storage/pool.ts';
 import { insertInstance } from '../database/instances.ts';
 import { insertSnapshot } from '../database/snapshots.ts';
@@ -171,7 +171,7 @@ async function openUnknown(services: RecoverServices, request: RecoverPool): Pro
   const config = request.config ?? {}; // null from clients in Go
   checkPoolName(name);
   if (driver === '') throw invalid('driver', `is required for storage pool "${name}", which is not known here`);
-  const type = driverType(driver);
+  const type = await chosenDriver(driver);
   if (!type.adoptConfig) throw new ApiError('unsupported', `Cannot recover a storage pool of driver "${driver}"`);
   const adopted = await type.adoptConfig(config, { poolName: name, loopFile: `${services.paths.disks}/${name}.img` });
   const pool = services.pools.build({ name, driver, config: adopted });

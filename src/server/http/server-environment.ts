@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname, release, version } from 'node:os';
 import type { ServerEnvironment } from '#api/server.ts';
-import { runCommand } from '#base/run-command.ts';
+import { usableDrivers } from '#storage/drivers.ts';
 import { type LxcLibrary, lxcLibrary } from '../runtime/lxc-library.ts';
 import type { Services } from '../services.ts';
 import { kernelFeatures } from './kernel-features.ts';
@@ -18,7 +18,8 @@ interface HostFacts {
   readonly osName: string;
   readonly osVersion: string;
   readonly library: LxcLibrary;
-  readonly btrfsVersion: string;
+  /** storage drivers and their versions */
+  readonly storage: Awaited<ReturnType<typeof usableDrivers>>;
   readonly kernelFeatures: Readonly<Record<string, string>>;
 }
 
@@ -30,7 +31,7 @@ export async function serverEnvironment(services: Services, project: string): Pr
   const host = await facts;
   const supported = architectures[process.arch] ?? [process.arch];
   const drivers = [...new Set(services.pools.list().map(pool => pool.driver.name))];
-  const versions: Readonly<Record<string, string>> = { dir: '1', btrfs: host.btrfsVersion };
+  const versions = new Map(host.storage.map(({ name, version }) => [name, version]));
   return {
     addresses: services.control.addresses,
     architectures: supported,
@@ -55,31 +56,29 @@ export async function serverEnvironment(services: Services, project: string): Pr
     server_pid: process.pid,
     server_version: compatibleVersion,
     storage: drivers.join(' | '),
-    storage_version: drivers.map(driver => versions[driver] ?? '').join(' | '),
-    storage_supported_drivers: [
-      { Name: 'dir', Version: '1', Remote: false },
-      ...(host.btrfsVersion === '' ? [] : [{ Name: 'btrfs', Version: host.btrfsVersion, Remote: false }]),
-    ],
+    storage_version: drivers.map(driver => versions.get(driver) ?? '').join(' | '),
+    storage_supported_drivers: host.storage.map(({ name, version }) => ({
+      Name: name,
+      Version: version,
+      Remote: false,
+    })),
   };
 }
 
 async function hostFacts(): Promise<HostFacts> {
-  const [osRelease, seccompActions, fileSystems, library, btrfs] = await Promise.all([
+  const [osRelease, seccompActions, fileSystems, library, storage] = await Promise.all([
     textOf('/etc/os-release'),
     textOf('/proc/sys/kernel/seccomp/actions_avail'),
     textOf('/proc/filesystems'),
     lxcLibrary(),
-    runCommand('btrfs', ['--version']).then(
-      ({ stdout }) => /v?(\d[\w.]*)/.exec(stdout)?.[1] ?? '',
-      () => '',
-    ),
+    usableDrivers(),
   ]);
   const field = (name: string): string => new RegExp(`^${name}="?([^"\n]*)"?$`, 'm').exec(osRelease)?.[1] ?? '';
   return {
     osName: field('NAME') || version(),
     osVersion: field('VERSION_ID'),
     library,
-    btrfsVersion: btrfs,
+    storage,
     kernelFeatures: kernelFeatures({ release: release(), seccompActions, fileSystems }),
   };
 }

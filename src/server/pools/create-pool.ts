@@ -3,7 +3,7 @@ import type { Requestor } from '#api/event.ts';
 import type { StoragePoolsPost } from '#api/storage.ts';
 import { alreadyExists } from '#api/error.ts';
 import { Revert } from '#base/revert.ts';
-import { driverType } from '#storage/drivers.ts';
+import { chosenDriver } from '#storage/drivers.ts';
 import { deletePool, insertPool, listPools, setPoolReady } from '../database/storage-pools.ts';
 import { emitLifecycle } from '../events/event-bus.ts';
 import type { Services } from '../services.ts';
@@ -17,7 +17,7 @@ export async function createPool(services: Uses, request: StoragePoolsPost, requ
   const { name, driver, description = '', config: given = {} } = request;
   checkPoolName(name);
   using _lock = await services.locks.hold(`pool/${name}`, 'create');
-  const type = driverType(driver);
+  const type = await chosenDriver(driver);
   checkPoolConfig(type, given);
   await checkDriverUsable(type);
   const taken = await database.read(listPools);

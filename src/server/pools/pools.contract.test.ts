@@ -84,7 +84,7 @@ describe('storage pools', () => {
         (error: unknown) => (error as Error).message,
       );
     expect(await refused({ name: '../up' })).toBe('Invalid "name": must not hold a slash');
-    expect(await refused({ driver: 'lvm' })).toBe('Unknown storage driver "lvm": this server has btrfs, dir, zfs');
+    expect(await refused({ driver: 'lvm' })).toMatch(/^Unknown storage driver "lvm": this host can use btrfs, dir/);
     expect(await refused({ config: { 'no.such': '1' } })).toContain('is not a known key');
     expect(await refused({ config: { size: 'huge' } })).toContain('must be a size');
     expect(await refused({ config: { size: '1MiB' } })).toContain('must be at least');
