@@ -148,17 +148,23 @@ export interface StreamChain extends AsyncDisposable {
   readonly members: readonly ChainedStream[];
 }
 
-export interface ChainedStream {
+/** One tree of a volume or snapshot in a chain. */
+export interface ChainedTree {
   /** undefined for the volume itself */
   readonly snapshot: string | undefined;
-  /** by which the file system knows what is sent */
+  /** absolute within the volume: "/" for its top, others for what the guest nested in it */
+  readonly path: string;
+  readonly readonly: boolean;
+  /** by which the file system knows what is sent; empty when nobody told */
   readonly id: string;
+}
+
+export interface ChainedStream extends ChainedTree {
   /** Writes the stream and leaves `output` open. */
   write(output: Writable): Promise<void>;
 }
 
-export interface ReceivedStream {
-  readonly snapshot: string | undefined;
+export interface ReceivedStream extends ChainedTree {
   readonly input: Readable;
 }
 

@@ -6,9 +6,9 @@ import type { Pool } from '#storage/pool.ts';
 import type { BackupIndex } from '../backup-config/backup-config.ts';
 import { malformed } from '../images/tar-header.ts';
 import { tarArguments } from '../images/unpack-tar.ts';
-import { archiveNames, indexName, streamHeaderName } from './archive-names.ts';
+import { archiveNames, indexName, streamHeaderName, streamName } from './archive-names.ts';
 import { decompressed } from './compression.ts';
-import { parseStreamHeader } from './stream-header.ts';
+import { parseStreamHeader, topTrees } from './stream-header.ts';
 import { adoptTop, checkTree, isUnpacked } from './tree-rules.ts';
 import { readText, unreadable } from './read-index.ts';
 import { paddingOf, readTar, type TarEntry } from './tar-reader.ts';
@@ -173,24 +173,24 @@ async function restoreStreams(archive: RestoredArchive, entries: Entries, signal
   await pool.driver.receiveChain(volume, streamsOf(archive.index, entries), signal);
 }
 
-/** The streams in the order of the archive; each must be one that the index names. */
+/** The streams in the order of the archive, which is that of the list in it or, without one, of the index. */
 async function* streamsOf(index: BackupIndex, entries: Entries): AsyncGenerator<ReceivedStream> {
   const names = archiveNames[index.type];
-  const expected = new Set([...(index.snapshots ?? []).map(name => `${names.snapshots}/${name}.bin`)]);
+  let expected = topTrees(index);
   for await (const entry of entries) {
     const { name, type } = entry.member;
     if (['backup', names.snapshots, indexName].includes(name)) continue;
     if (name === streamHeaderName) {
-      parseStreamHeader((await readText(entry)).toString('utf8'), index);
+      expected = parseStreamHeader((await readText(entry)).toString('utf8'), index);
       continue;
     }
-    const isVolume = name === `${names.volume}.bin`;
-    if (type !== 'file' || (!isVolume && !expected.delete(name)))
-      throw malformed(`"${name.slice(0, 200)}" does not belong into this backup`);
-    if (isVolume && expected.size > 0) throw malformed('the volume comes before its snapshots');
-    const input = Readable.from(entry.content(), { objectMode: false, highWaterMark: 2 ** 18 });
-    yield { snapshot: isVolume ? undefined : name.slice(names.snapshots.length + 1, -'.bin'.length), input };
+    const [tree, ...later] = expected;
+    if (type !== 'file' || !tree || name !== streamName(names, tree))
+      throw malformed(`"${name.slice(0, 200)}" does not belong into this backup, or not at this place`);
+    expected = later;
+    yield { ...tree, input: Readable.from(entry.content(), { objectMode: false, highWaterMark: 2 ** 18 }) };
   }
+  if (expected[0]) throw malformed(`"${streamName(names, expected[0])}" is missing`);
 }
 
 // ---- what came of it ----

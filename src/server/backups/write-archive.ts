@@ -9,7 +9,7 @@ import type { BackupIndex } from '../backup-config/backup-config.ts';
 import { renderBackupIndex } from '../backup-config/render-backup-config.ts';
 import { renderYaml } from '../backup-config/render-yaml.ts';
 import type { StatePaths } from '../paths.ts';
-import { archiveNames, indexName, streamHeaderName } from './archive-names.ts';
+import { archiveNames, indexName, streamHeaderName, streamName } from './archive-names.ts';
 import { type ArchivedTree, writeEnd, writeSpooled, writeText, writeTrees } from './tar-writer.ts';
 
 /** What goes into a backup. */
@@ -103,18 +103,17 @@ async function writeStreams(
   await writeText(output, indexName, renderBackupIndex(index));
   if (index.optimized_header) await writeText(output, streamHeaderName, renderStreamHeader(streams.members));
   for (const stream of streams.members) {
-    const name = stream.snapshot === undefined ? names.volume : `${names.snapshots}/${stream.snapshot}`;
-    await writeSpooled(output, `${name}.bin`, spool, into => stream.write(into));
+    await writeSpooled(output, streamName(names, stream), spool, into => stream.write(into));
   }
   await writeEnd(output);
 }
 
 function renderStreamHeader(streams: readonly ChainedStream[]): string {
   return renderYaml({
-    subvolumes: streams.map(({ snapshot, id }) => ({
-      path: '/',
+    subvolumes: streams.map(({ snapshot, path, readonly, id }) => ({
+      path,
       snapshot: snapshot ?? '',
-      readonly: snapshot !== undefined,
+      readonly,
       uuid: id,
     })),
   });

@@ -1,19 +1,18 @@
-import { mkdirSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { ApiError } from '#api/error.ts';
 import { runCommand } from '#base/run-command.ts';
-import { kernel } from '#native/kernel.ts';
 import type { ChainedStream, ReceivedStream, Snapshot, StreamChain, Volume, VolumeView } from '../driver.ts';
 import { temporaryName, volumeFolders } from '../layout.ts';
 import { spendingSpace } from '../errors.ts';
 import { StreamDiff } from '../diff/stream-diff.ts';
 import type { TreeChange } from '../diff/tree-change.ts';
 import { Folder } from '../trees/folder.ts';
-import { addSnapshot } from '../trees/snapshots.ts';
 import { destroyLater, openTop, openVolumes, relativePath, type TreeContext } from '../trees/trees.ts';
-import { addVolume } from '../trees/volumes.ts';
+import type { StreamTree } from '../tree-streams.ts';
+import { createVolume } from '../trees/volumes.ts';
+import { openReceiver } from './stream-receiver.ts';
+import { treesOf } from './stream-sender.ts';
 import { snapshotTree } from './subvolumes.ts';
 
 const dayMs = 24 * 3600 * 1000;
@@ -31,7 +30,10 @@ export async function viewVolume(context: TreeContext, volume: Volume): Promise<
   };
 }
 
-/** Streams of a volume's snapshots and then of itself, each based on the one before (btrfs-send(8)). */
+/**
+ * Streams of a volume's snapshots and then of itself, each tree of them based on the one before at its path
+ * (btrfs-send(8)).
+ */
 export async function openChain(
   context: TreeContext,
   volume: Volume,
@@ -41,17 +43,22 @@ export async function openChain(
   const view = await viewVolume(context, volume);
   try {
     const members: ChainedStream[] = [];
-    let base: readonly string[] = [];
+    const bases = new Map<string, string>();
     for (const snapshot of [...snapshots, undefined]) {
       const source =
         snapshot === undefined ? view.folder : path.join(context.mountPoint, relativePath({ volume, name: snapshot }));
-      await refuseNested(source, volume.name);
-      const args = ['send', '-q', ...base, source];
-      const write = async (output: Writable): Promise<void> => {
-        await runCommand('btrfs', args, { output, timeoutMs: dayMs, ...(signal && { signal }) });
-      };
-      members.push({ snapshot, id: await subvolumeUuid(source), write });
-      base = ['-p', source];
+      using top = Folder.open(source);
+      for (const { path: inner, uuid } of await treesOf(top, snapshot ?? '')) {
+        const place = path.join(source, inner);
+        const base = bases.get(inner);
+        const args = ['send', '-q', ...(base === undefined ? [] : ['-p', base]), '--', place];
+        const write = async (output: Writable): Promise<void> => {
+          await runCommand('btrfs', args, { output, timeoutMs: dayMs, ...(signal && { signal }) });
+        };
+        // what is nested in a snapshot is the guest's again once that is restored
+        members.push({ snapshot, path: inner, readonly: snapshot !== undefined && inner === '/', id: uuid, write });
+        bases.set(inner, place);
+      }
     }
     return { members, [Symbol.asyncDispose]: () => view[Symbol.asyncDispose]() };
   } catch (error) {
@@ -75,22 +82,9 @@ export async function diffSnapshots(
   return output.changes;
 }
 
-async function refuseNested(folder: string, volume: string): Promise<void> {
-  using top = Folder.open(folder);
-  if ((await kernel.btrfsNestedSubvolumes(top.descriptor)).length === 0) return;
-  const reason = 'the guest has nested subvolumes in it; leave out "optimized_storage"';
-  throw new ApiError('unsupported', `Cannot stream storage volume "${volume}": ${reason}`);
-}
-
-async function subvolumeUuid(folder: string): Promise<string> {
-  const { stdout } = await runCommand('btrfs', ['subvolume', 'show', folder]);
-  return /^\s*UUID:\s*([0-9a-f-]{36})/m.exec(stdout)?.[1] ?? '';
-}
-
 /**
- * Makes a volume with snapshots from such streams, the last of which is the volume's own. Each is received into a cage
- * of its own below a folder that goes afterwards, confined as `receive` confines it. What a failure leaves of the
- * volume is the caller's to delete.
+ * Makes a volume with snapshots from such streams, the last of which are the volume's own. They are received beside it,
+ * confined as those of other servers. What a failure leaves of the volume is the caller's to delete.
  */
 export async function receiveChain(
   context: TreeContext,
@@ -98,42 +92,21 @@ export async function receiveChain(
   streams: AsyncIterable<ReceivedStream>,
   signal?: AbortSignal,
 ): Promise<void> {
-  const cages = await mkdtemp(path.join(context.mountPoint, '.temporary-chain-'));
-  const received: string[] = [];
+  await using receiver = await openReceiver(context, () => Promise.resolve());
+  const before = new Map<string, StreamTree>();
+  const snapshots = new Set<string>();
   let whole = false;
-  try {
-    for await (const { snapshot, input } of streams) {
-      if (whole) throw new ApiError('invalid-argument', 'Malformed backup: a stream follows that of the volume itself');
-      const cage = path.join(cages, String(received.length));
-      mkdirSync(cage, 0o700);
-      const args = ['receive', '-q', '-e', '-C', cage];
-      await runCommand('btrfs', args, { input, timeoutMs: dayMs, ...(signal && { signal }) });
-      if (snapshot === undefined) whole = true;
-      received.push(snapshot ?? '');
-    }
-    if (!whole) throw new ApiError('invalid-argument', 'Malformed backup: the stream of the volume itself is missing');
-    await place(context, volume, cages, received);
-  } finally {
-    destroyLater(context, '.', path.basename(cages));
+  for await (const { snapshot, path: inner, readonly, id, input } of streams) {
+    if (whole && snapshot !== undefined)
+      throw new ApiError('invalid-argument', 'Malformed backup: a stream follows that of the volume itself');
+    const tree: StreamTree = { path: inner, snapshot: snapshot ?? '', readonly, uuid: id };
+    await receiver.receive(tree, before.get(inner), input, signal);
+    before.set(inner, tree);
+    if (snapshot === undefined) whole = true;
+    else snapshots.add(snapshot);
   }
-}
-
-/** The volume first, because snapshots are kept only of a volume that is there. */
-async function place(context: TreeContext, volume: Volume, cages: string, names: readonly string[]): Promise<void> {
-  using head = openReceived(path.join(cages, String(names.length - 1)));
-  await addVolume(context, volume, (parent, half) => snapshotTree(head, parent, half, false));
-  for (const [index, name] of names.slice(0, -1).entries()) {
-    using top = openReceived(path.join(cages, String(index)));
-    await addSnapshot(context, { volume, name }, async (parent, half) => {
-      await snapshotTree(top, parent, half, true);
-    });
-  }
-}
-
-function openReceived(cage: string): Folder {
-  using folder = Folder.open(cage);
-  const [name, ...others] = folder.names();
-  if (name === undefined || others.length > 0)
-    throw new ApiError('invalid-argument', 'Malformed backup: a stream does not hold exactly one subvolume');
-  return folder.child(name);
+  if (!whole) throw new ApiError('invalid-argument', 'Malformed backup: the stream of the volume itself is missing');
+  // snapshots are kept only of a volume that is there
+  await createVolume(context, volume);
+  await receiver.place(volume, [...snapshots]);
 }

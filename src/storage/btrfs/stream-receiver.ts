@@ -152,7 +152,7 @@ class BtrfsReceiver implements TreeReceiver {
     }
     for (const { tree } of parts.toReversed()) {
       using subvolume = made.child(relative(tree));
-      if (readOnly) await kernel.btrfsSetReceived(subvolume.descriptor, plain(tree.uuid));
+      if (readOnly && tree.uuid !== '') await kernel.btrfsSetReceived(subvolume.descriptor, plain(tree.uuid));
       if (readOnly || tree.readonly) await kernel.btrfsSetReadOnly(subvolume.descriptor, readOnly || tree.path !== '/');
     }
   }

@@ -53,9 +53,10 @@ export async function openSender(
   }
 }
 
-async function treesOf(top: Folder, snapshot: string): Promise<readonly StreamTree[]> {
+/** The trees of a volume or snapshot: its top, and then what is nested in it, parents first. */
+export async function treesOf(top: Folder, snapshot: string): Promise<readonly StreamTree[]> {
   const nested = await kernel.btrfsNestedSubvolumes(top.descriptor);
-  return ['.', ...nested].map(relative => {
+  return ['.', ...[...nested].sort()].map(relative => {
     using folder = top.child(relative);
     const { uuid, receivedUuid } = kernel.btrfsIdentity(folder.descriptor);
     return { path: path.join('/', relative), snapshot, readonly: snapshot !== '', uuid: dashed(receivedUuid || uuid) };

@@ -125,6 +125,8 @@ export async function openChain(
   return {
     members: trees.map((tree, index) => ({
       snapshot: tree.snapshot || undefined,
+      path: tree.path,
+      readonly: tree.readonly,
       id: tree.uuid,
       write: async output => {
         const args = sendArguments(line, tree, trees.slice(0, index), true);

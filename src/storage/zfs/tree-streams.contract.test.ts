@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { canChainStreams, type StorageDriver, type Volume } from '../driver.ts';
+import { canChainStreams, type ReceivedStream, type StorageDriver, type Volume } from '../driver.ts';
 import { makeScratchPool, type ScratchPool } from '../testing/scratch-pool.ts';
 import { describeTreeStreams, moveVolume, streamsOf, transfer } from '../testing/tree-streams-contract.ts';
 import type { TreeStreams } from '../tree-streams.ts';
@@ -154,11 +154,11 @@ describe('streams of ZFS', () => {
     const copy: Volume = { kind: 'custom', name: 'copy' };
     await branchOff();
     await using chain = await from.openChain(web, ['old', 'new', 'last']);
-    const streams = async function* (): AsyncGenerator<{ snapshot: string | undefined; input: PassThrough }> {
+    const streams = async function* (): AsyncGenerator<ReceivedStream> {
       for (const member of chain.members) {
         const input = new PassThrough();
         void member.write(input).then(() => input.end());
-        yield { snapshot: member.snapshot, input };
+        yield { ...member, input };
       }
     };
     await to.receiveChain(copy, streams());
