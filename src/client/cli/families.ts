@@ -29,6 +29,10 @@ export const families: Readonly<Record<string, Family>> = {
   history: { summary: 'Show the last changes of an instance', load: () => import('./commands/undo.ts') },
   image: { summary: 'Manage images', load: () => import('./commands/image.ts') },
   import: { summary: 'Import instance backups', load: () => import('./commands/export.ts') },
+  'import-host': {
+    summary: 'Make an instance of a running machine, over ssh',
+    load: () => import('./commands/import-host.ts'),
+  },
   'import-lxc': { summary: 'Make instances of containers of LXC', load: () => import('./commands/import-lxc.ts') },
   'import-rootfs': {
     summary: 'Make an instance of a root file system in an archive or a folder',
