@@ -2,6 +2,7 @@ import { closeSync, constants, fchmodSync, fchownSync, fstatSync, lstatSync, ope
 import path from 'node:path';
 import type { VolumeKind } from '#storage/driver.ts';
 import { malformed, type MemberType } from '../images/tar-header.ts';
+import { idRange } from '../instances/idmap.ts';
 import type { TarEntry } from './tar-reader.ts';
 
 /** The daemon opens these names of an instance's folder itself: each may only be what it has to be. */
@@ -41,13 +42,20 @@ export function adoptTop(folder: string, kind: VolumeKind, { uid, gid, mode, mem
   }
 }
 
+/** Where ids are shifted on disk, the container's root owns the top folder; nobody on this host has such an id. */
+function isContainerId(uid: number): boolean {
+  const { first, size } = idRange();
+  return uid >= first && uid < first + size;
+}
+
 /** Throws unless a tree that was received is one that an instance can be started from. */
 export function checkTree(folder: string, kind: VolumeKind): void {
   if (kind !== 'container') return;
   const top = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
     const { uid, gid } = fstatSync(top);
-    if (uid !== 0 || gid !== 0) throw malformed('its top folder does not belong to root');
+    if (gid !== 0 || (uid !== 0 && !isContainerId(uid)))
+      throw malformed('its top folder belongs neither to root nor to the ids of containers here');
   } finally {
     closeSync(top);
   }
