@@ -99,6 +99,7 @@ test('no limit of what is deleted stays behind', async () => {
   const folder = openSync(disk, 'r');
   expect(kernel.projectUsage(folder, Number(id))).toMatchObject({ limit: 40 * MiB });
   for (const name of ['data', 'twin']) await daemon.must('storage', 'volume', 'delete', 'counted', name);
+  await daemon.must('trash', 'empty', '--all-projects', '--pool', 'counted');
   await daemon.must('storage', 'delete', 'counted');
   expect(kernel.projectUsage(folder, Number(id))).toEqual({ used: 0 });
   closeSync(folder);
