@@ -109,6 +109,14 @@ test('what stands in the way is named, and leaves nothing', async () => {
   rmSync(path.join(lxcPath, 'block'), { recursive: true });
 });
 
+test('a folder without containers is named', async () => {
+  const { status, stderr } = await here.cli(['import-lxc', '--lxcpath', '/var/empty', '--all']);
+  expect([status, stderr]).toEqual([
+    1,
+    'Error: There is no container of LXC in /var/empty; name another folder with "--lxcpath"\n',
+  ]);
+});
+
 test('a container that runs is refused with the command that stops it', async () => {
   const holder = spawn('socat', [`ABSTRACT-LISTEN:${lxcPath}/plain/command`, '/dev/null']);
   try {

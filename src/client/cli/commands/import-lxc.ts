@@ -43,6 +43,11 @@ export const commands: readonly CommandSpec[] = [
       const { listLxcContainers } = await import('../../moving-in/lxc/containers.ts');
       const lxcPath = path.resolve(options.lxcpath ?? '/var/lib/lxc');
       const names = options.all ? listLxcContainers(lxcPath) : rest;
+      if (options.all && names.length === 0)
+        throw new ApiError(
+          'not-found',
+          `There is no container of LXC in ${lxcPath}; name another folder with "--lxcpath"`,
+        );
       checkNames(names, options.as ?? options.rootfs);
       const target = await session.client(remote);
       const profiles = options.profile.length > 0 ? options.profile : ['default'];

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { FileKind } from './map-mounts.ts';
 import type { ConfigFiles } from './read-config.ts';
@@ -30,8 +30,9 @@ export function kindOfFile(file: string): FileKind | undefined {
   return found.isBlockDevice() ? 'block' : 'file';
 }
 
-/** Names of the containers below a folder of LXC. */
+/** Names of the containers below a folder of LXC, which need not be there. */
 export function listLxcContainers(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter(name => lstatSync(path.join(folder, name, 'config'), { throwIfNoEntry: false })?.isFile())
     .sort();
