@@ -28,7 +28,7 @@ const triggers: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Those with a file of tests of their own. */
-const elsewhere = /^(volume-|receive\.|refresh\.)/;
+const elsewhere = /^(volume-|receive\.|refresh\.|hand-over\.|take-over\.|server-folder\.)/;
 
 async function prepare(operation: string): Promise<void> {
   if (operation === 'create') return;
