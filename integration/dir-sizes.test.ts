@@ -25,8 +25,8 @@ test('sizes are taken on a pool that cannot enforce them, and a warning of the p
   ]);
   expect((await daemon.lxc(['config', 'device', 'set', 'c1', 'root', 'size', 'much'])).status).not.toBe(0);
 
-  for (const name of ['c1', 'c2']) await daemon.must('delete', name);
-  await daemon.must('storage', 'volume', 'delete', 'plain', 'data');
+  for (const name of ['c1', 'c2']) await daemon.mustLxc('delete', name);
+  await daemon.mustLxc('storage', 'volume', 'delete', 'plain', 'data');
   await daemon.must('storage', 'delete', 'plain');
   expect((await daemon.request('GET', '/1.0/warnings')).json?.metadata).toEqual([]);
 });

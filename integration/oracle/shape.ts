@@ -1,3 +1,6 @@
+/** Members that LXD does not have: see docs/compatibility.md. */
+const oursAlone: ReadonlySet<string> = new Set(['.environment.checkpoints']);
+
 /** The form of a JSON value: a line "path: kind" for each member, array elements under "[]". */
 export function shapeOf(text: string): string {
   const lines = new Set<string>();
@@ -6,6 +9,7 @@ export function shapeOf(text: string): string {
 }
 
 function collect(value: unknown, path: string, lines: Set<string>): void {
+  if (oursAlone.has(path)) return;
   if (Array.isArray(value)) {
     lines.add(`${path}: array`);
     for (const element of value) collect(element, `${path}[]`, lines);
