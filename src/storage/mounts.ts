@@ -1,4 +1,5 @@
 import { readFile, statfs } from 'node:fs/promises';
+import { unescapeMountField } from '#base/mount-fields.ts';
 import { kernel } from '#native/kernel.ts';
 import type { PoolUsage } from './driver.ts';
 import { Folder, hasCode } from './trees/folder.ts';
@@ -46,7 +47,7 @@ export async function mountedAt(folder: string): Promise<string | undefined> {
   const lines = (await readFile('/proc/self/mountinfo', 'utf8')).trim().split('\n');
   for (const line of lines.reverse()) {
     const [before = '', after = ''] = line.split(' - ');
-    if (unescapePath(before.split(' ')[4] ?? '') === folder) return unescapePath(after.split(' ')[1] ?? '');
+    if (unescapeMountField(before.split(' ')[4] ?? '') === folder) return unescapeMountField(after.split(' ')[1] ?? '');
   }
   return undefined;
 }
@@ -54,7 +55,9 @@ export async function mountedAt(folder: string): Promise<string | undefined> {
 /** Folders below this one that something is mounted at, in the order of mounting. */
 export async function mountsBelow(folder: string): Promise<readonly string[]> {
   const lines = (await readFile('/proc/self/mountinfo', 'utf8')).trim().split('\n');
-  return lines.map(line => unescapePath(line.split(' ')[4] ?? '')).filter(place => place.startsWith(`${folder}/`));
+  return lines
+    .map(line => unescapeMountField(line.split(' ')[4] ?? ''))
+    .filter(place => place.startsWith(`${folder}/`));
 }
 
 export async function bindMount(source: string, target: string): Promise<void> {
@@ -94,9 +97,4 @@ export function idmappedMountsAt(folder: string): boolean {
   if (/^(1|true|yes|on)$/i.test(process.env['LXD_IDMAPPED_MOUNTS_DISABLE'] ?? '')) return false;
   using opened = Folder.open(folder);
   return kernel.supportsIdmappedMounts(opened.descriptor);
-}
-
-/** Spaces, tabs, line breaks and backslashes are written in octal. */
-function unescapePath(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }

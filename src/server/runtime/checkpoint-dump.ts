@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ApiError } from '#api/error.ts';
+import { unescapeMountField } from '#base/mount-fields.ts';
 import { CommandError, runCommand } from '#base/run-command.ts';
 import { criuLogFile, type CheckpointPlaces } from './checkpoint-places.ts';
 import { criuErrors } from './criu-errors.ts';
@@ -54,11 +55,8 @@ function criuArguments(dump: Dump, binds: readonly string[]): readonly string[] 
 export function bindTargets(config: string): readonly string[] {
   return config.split('\n').flatMap(line => {
     const [, target, options] = /^lxc\.mount\.entry = \S+ (\S+) \S+ (\S+)/.exec(line) ?? [];
-    return target && options?.split(',').some(word => word === 'bind' || word === 'rbind') ? [unescape(target)] : [];
+    return target && options?.split(',').some(word => word === 'bind' || word === 'rbind')
+      ? [unescapeMountField(target)]
+      : [];
   });
-}
-
-/** As in fstab(5). */
-function unescape(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { unescapeMountField } from '#base/mount-fields.ts';
 import { hasControlCharacters } from '#base/names.ts';
 import type { NamedLine } from './key-names.ts';
 import type { Mapping } from './mapping.ts';
@@ -24,7 +25,7 @@ const usual = ['/dev/fuse', '/dev/net/tun', '/dev/null', '/dev/zero', '/dev/full
 
 /** One line as in fstab(5): "source target type options". */
 export function mapMount(mapping: Mapping, line: NamedLine, fields: string, context: MountContext): void {
-  const [source = '', given = '', type = 'none', joined = ''] = fields.trim().split(/\s+/).map(unescape);
+  const [source = '', given = '', type = 'none', joined = ''] = fields.trim().split(/\s+/).map(unescapeMountField);
   const options = joined.split(',');
   const target = targetOf(given, context.roots);
   if (target === undefined) return mapping.drop(line, 'its target is no path in the container');
@@ -78,11 +79,6 @@ function addDisk(
     },
     isBind && !shift ? 'its files keep the ids they have on the host' : '',
   );
-}
-
-/** fstab(5) writes white space as \040 and the like. */
-function unescape(field: string): string {
-  return field.replace(/\\([0-3][0-7]{2})/g, (_match, digits: string) => String.fromCharCode(parseInt(digits, 8)));
 }
 
 /** A relative target is one below the root; an absolute one begins with where the root is mounted. */

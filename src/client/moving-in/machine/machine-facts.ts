@@ -1,5 +1,6 @@
-import { imageProperties } from '../system.ts';
 import { architectureName } from '#base/architectures.ts';
+import { unescapeMountField } from '#base/mount-fields.ts';
+import { imageProperties } from '../system.ts';
 
 export interface MachineMount {
   readonly path: string;
@@ -62,9 +63,9 @@ export function parseFacts(output: string): MachineFacts {
 /** One line of proc_pid_mountinfo(5). */
 function parseMount(line: string): readonly MachineMount[] {
   const [before = '', after = ''] = line.split(' - ', 2);
-  const path = unescape(before.split(' ')[4] ?? '');
+  const path = unescapeMountField(before.split(' ')[4] ?? '');
   const [type = '', source = ''] = after.split(' ');
-  return path.startsWith('/') && type !== '' ? [{ path, type, source: unescape(source) }] : [];
+  return path.startsWith('/') && type !== '' ? [{ path, type, source: unescapeMountField(source) }] : [];
 }
 
 function parseSwaps(text: string): readonly string[] {
@@ -73,10 +74,6 @@ function parseSwaps(text: string): readonly string[] {
     .slice(1)
     .flatMap(line => {
       const [path = '', type = ''] = line.split(/\s+/);
-      return type === 'file' && path.startsWith('/') ? [unescape(path)] : [];
+      return type === 'file' && path.startsWith('/') ? [unescapeMountField(path)] : [];
     });
-}
-
-function unescape(field: string): string {
-  return field.replace(/\\([0-3][0-7]{2})/g, (_match, digits: string) => String.fromCharCode(parseInt(digits, 8)));
 }
