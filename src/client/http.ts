@@ -7,6 +7,7 @@ import {
 import type { RequestOptions } from 'node:https';
 import type { Readable } from 'node:stream';
 import { ApiError } from '#api/error.ts';
+import { hostOf } from '#base/url-host.ts';
 
 export interface UnixTarget {
   readonly kind: 'unix';
@@ -73,7 +74,7 @@ export async function connectOptions(target: Target): Promise<RequestOptions> {
   const url = new URL(target.url);
   const pinned = target.serverCertificate === undefined ? undefined : new X509Certificate(target.serverCertificate);
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host: hostOf(url),
     port: url.port || 8443,
     minVersion: 'TLSv1.3',
     ...(target.proxy ? { createConnection: (await import('./tunnel.ts')).tunnel(target.proxy) } : { agent: false }),

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { ApiError } from '#api/error.ts';
+import { hostOf } from '#base/url-host.ts';
 
 /** Proxies of the network that requests leave it through; empty = none. */
 export interface ProxySettings {
@@ -40,7 +41,7 @@ function parseProxy(text: string): URL | undefined {
 }
 
 function isIgnored(url: URL, ignoreHosts: string): boolean {
-  const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  const host = hostOf(url).toLowerCase();
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   if (host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))) return true;
   const entries = ignoreHosts.split(/[\s,]+/).filter(entry => entry !== '');

@@ -2,6 +2,7 @@ import { request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import { connect as tlsConnect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { hostOf } from '#base/url-host.ts';
 
 interface ProxyOptions {
   readonly start: typeof httpRequest;
@@ -15,7 +16,7 @@ export function proxyOptions(proxy: URL): ProxyOptions {
   const secret = [proxy.username, proxy.password].map(decodeURIComponent).join(':');
   return {
     start: proxy.protocol === 'https:' ? httpsRequest : httpRequest,
-    host: proxy.hostname.replace(/^\[|\]$/g, ''),
+    host: hostOf(proxy),
     port: proxy.port || (proxy.protocol === 'https:' ? 443 : 80),
     headers: { ...(secret !== ':' && { 'proxy-authorization': `Basic ${Buffer.from(secret).toString('base64')}` }) },
   };

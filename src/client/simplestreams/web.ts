@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { ApiError, invalid } from '#api/error.ts';
+import { hostOf } from '#base/url-host.ts';
 import { pinCertificate } from '../http.ts';
 import { proxyFor, type ProxySettings } from '../proxy.ts';
 import { proxyOptions, tunnel } from '../tunnel.ts';
@@ -103,11 +104,11 @@ function wayTo(url: URL, proxy: URL | undefined): RequestOptions & { readonly st
     const { start, headers, ...way } = proxyOptions(proxy);
     return { start, ...way, agent: false, path: url.href, headers: { ...headers, host: url.host } };
   }
-  const { hostname, pathname, search } = url;
+  const { pathname, search } = url;
   const isSecure = url.protocol === 'https:';
   return {
     start: isSecure ? httpsRequest : httpRequest,
-    host: hostname.replace(/^\[|\]$/g, ''),
+    host: hostOf(url),
     port: url.port || (isSecure ? 443 : 80),
     path: `${pathname}${search}`,
     ...(proxy ? { createConnection: tunnel(proxy) } : { agent: false }),

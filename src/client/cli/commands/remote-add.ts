@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { defaultProject } from '#api/common.ts';
 import { ApiError } from '#api/error.ts';
+import { hostOf } from '#base/url-host.ts';
 import { Client } from '../../client.ts';
 import { configFolder, readConfig, remotesFile, writeConfig } from '../../config-file.ts';
 import { environmentProxies, proxyFor, type ProxySettings } from '../../proxy.ts';
@@ -132,7 +133,7 @@ async function presentedCertificate(url: string, proxies: ProxySettings): Promis
 /** A connection to a server that nothing is known of yet. */
 async function openTls(url: URL, proxies: ProxySettings): Promise<TLSSocket> {
   const { connect } = await import('node:tls');
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = hostOf(url);
   const options = { host, port: Number(url.port || 443), rejectUnauthorized: false, minVersion: 'TLSv1.3' } as const;
   const proxy = proxyFor(url, proxies);
   if (!proxy) return connect(options);
