@@ -1,3 +1,4 @@
+import { shellWord } from '#base/shell-word.ts';
 import { consoleDevice, deviceRule, usualDevices } from './device-rules.ts';
 import { idmapLines } from './idmap.ts';
 import type { CgroupValue } from './limits.ts';
@@ -203,5 +204,5 @@ function escapePath(path: string): string {
 }
 
 function quote(word: string): string {
-  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return /^[\w./-]+$/.test(word) ? word : shellWord(word);
 }

@@ -2,6 +2,7 @@ import { ApiError } from '#api/error.ts';
 import { type PipedCommand, startPiped } from '#base/piped-command.ts';
 import { type RsyncFeatures, senderArguments, vanishedStatus } from '#base/rsync-arguments.ts';
 import { CommandError, runCommand } from '#base/run-command.ts';
+import { shellWord } from '#base/shell-word.ts';
 import { type MachineFacts, parseFacts, probeScript } from './machine-facts.ts';
 
 export interface MachineAddress {
@@ -57,7 +58,7 @@ export class Machine {
   /** Starts rsync there as the sender of its root file system, which its receiver gets as "rootfs". */
   send(patterns: readonly string[], features: RsyncFeatures): PipedCommand {
     const excludes = patterns.map(pattern => `--exclude=/rootfs${pattern}`);
-    const args = [...senderArguments(features), '-R', ...excludes, '-e', `sh -c "${relay}"`].map(quote).join(' ');
+    const args = [...senderArguments(features), '-R', ...excludes, '-e', `sh -c "${relay}"`].map(shellWord).join(' ');
     const script = [
       'd=$(mktemp -d) || exit 1',
       'leave() { rm -f "$d/rootfs"; rmdir "$d"; }',
@@ -73,7 +74,7 @@ export class Machine {
   }
 
   #asRoot(script: string): string {
-    return `${this.#address.sudo ? 'sudo -n ' : ''}sh -c ${quote(script)}`;
+    return `${this.#address.sudo ? 'sudo -n ' : ''}sh -c ${shellWord(script)}`;
   }
 }
 
@@ -82,11 +83,6 @@ export class Machine {
  * cat that uses sendfile(2) from a socket holds the pipe locked while it waits, and sshd cannot read what is in it.
  */
 const relay = 'exec 5<&0; dd bs=64k <&5 >&4 2>/dev/null & dd bs=64k <&3 2>/dev/null';
-
-/** A word for the shell of another machine. */
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
-}
 
 /** ssh(1) finds its agent and its settings by these. */
 function sshEnvironment(): Readonly<Record<string, string>> {

@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import { ApiError } from '#api/error.ts';
 import { Revert } from '#base/revert.ts';
 import { CommandError, runCommand } from '#base/run-command.ts';
+import { shellWord } from '#base/shell-word.ts';
 import type { Services } from '../../services.ts';
 import { type ReceivedImage, settleImageFile, temporaryImagePath } from '../receive-image.ts';
 import { archiveLines } from './archive.ts';
@@ -101,7 +102,7 @@ async function builderArguments(recipe: Recipe, work: string, options: InstallOp
     ...(await machineAptOptions()),
     `--include=${packages.join(',')}`,
     '--customize-hook=sync-in overlay /',
-    `--customize-hook=chroot "$1" sh -c '${finishScript.replaceAll("'", `'\\''`)}'`,
+    `--customize-hook=chroot "$1" sh -c ${shellWord(finishScript)}`,
     recipe.codename,
     path.join(work, 'rootfs'),
     ...options.lines,
