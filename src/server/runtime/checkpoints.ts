@@ -10,7 +10,7 @@ import { listenToCriu } from './criu-actions.ts';
 import { criuSupport } from './criu-support.ts';
 import type { RunningContainer } from './running-container.ts';
 import type { CheckpointNote, CheckpointRequest, Checkpoints, CheckpointSupport, ContainerSpec } from './runtime.ts';
-import { dangerousCalls } from './seccomp-policy.ts';
+import { usualPolicy } from './seccomp-policy.ts';
 
 /**
  * CRIU cannot read what these make; a guest's systemd goes on without them when they fail with EPERM: programs of
@@ -24,7 +24,7 @@ unshare errno 1 [0,0x00020000,SCMP_CMP_MASKED_EQ,0x00020000]
 /** The spec with a filter that keeps the container within what CRIU can read. */
 export function withinCheckpoints(spec: ContainerSpec): ContainerSpec {
   if (!spec.checkpointable) return spec;
-  return { ...spec, seccompPolicy: `${spec.seccompPolicy ?? `2\ndenylist\n${dangerousCalls}`}${rules}` };
+  return { ...spec, seccompPolicy: `${spec.seccompPolicy ?? usualPolicy}${rules}` };
 }
 
 /** Keeps the state of liblxc's containers by CRIU. */

@@ -29,7 +29,8 @@ export function interceptLines(calls: readonly InterceptedCall[]): string {
   return `seccomp errno 22 [1,8,SCMP_CMP_MASKED_EQ,8]\n${calls.map(call => passedOn[call]).join('')}`;
 }
 
-const policy = `2\ndenylist\n${dangerousCalls}`;
+/** The policy of every container that has none of its own. */
+export const usualPolicy = `2\ndenylist\n${dangerousCalls}`;
 
 /** The system call filter of containers, in both forms. */
 export interface SeccompFiles {
@@ -46,9 +47,9 @@ export async function ensureSeccompFiles(folder: string): Promise<SeccompFiles> 
     readFile(files.policy, 'utf8').catch(() => ''),
     readFile(files.filter).catch(() => undefined),
   ]);
-  if (present === policy && filter?.length) return files;
+  if (present === usualPolicy && filter?.length) return files;
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFile(`${files.policy}.new`, policy, { mode: 0o600 });
+  await writeFile(`${files.policy}.new`, usualPolicy, { mode: 0o600 });
   await exportSeccomp(`${files.policy}.new`, `${files.filter}.new`);
   await rename(`${files.filter}.new`, files.filter);
   await rename(`${files.policy}.new`, files.policy);
