@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { ContainerLogs } from './container-logs.ts';
+import { shortName } from './short-name.ts';
 
 /** Where a container has what is needed to keep its state and to bring it back. */
 export interface CheckpointPlaces {
@@ -30,7 +30,7 @@ export function checkpointPlaces(container: {
     run,
     logs: logs.folder,
     configFile: logs.config,
-    steps: path.join(lxcPath, `criu-${createHash('sha256').update(id).digest('hex').slice(0, 16)}`),
+    steps: path.join(lxcPath, `criu-${shortName(id)}`),
     cgroup: cgroup.directory,
     cgroupRoot: cgroup.root,
   };

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,6 +7,7 @@ import type { StatePaths } from '../paths.ts';
 import { processIdentity, type ContainerRecord } from './container-record.ts';
 import { LastingProcess, type ProcessMark } from './lasting-process.ts';
 import type { InterceptedCall } from './runtime.ts';
+import { shortName } from './short-name.ts';
 
 /** Milliseconds until a process that ended is started again, so that one which cannot live does not take all time. */
 const restartMs = 1000;
@@ -29,9 +29,8 @@ export class Interceptors {
     this.#log = log;
   }
 
-  /** A short name, because the path of a socket has at most 107 bytes. */
   socketOf(id: string): string {
-    return path.join(this.#folder, `intercept.${createHash('sha256').update(id).digest('hex').slice(0, 16)}`);
+    return path.join(this.#folder, `intercept.${shortName(id)}`);
   }
 
   /** For a container that is about to start: the process ends with the monitor that connects to it. */
