@@ -26,6 +26,10 @@ export type TrashContent =
   | { readonly type: 'instance'; readonly content: TrashedInstance }
   | { readonly type: 'volume'; readonly content: TrashedVolume };
 
+/** Config keys of an instance or volume on its way: a daemon that died meanwhile finishes that at its next start. */
+export const trashMark = 'volatile.trash.to';
+export const untrashMark = 'volatile.trash.from';
+
 export type TrashState = 'arriving' | 'kept' | 'returning' | 'leaving';
 
 export type NewTrash = TrashContent & {
@@ -118,8 +122,9 @@ export async function countTrash(
   return row?.count ?? 0;
 }
 
-/** Ids that rows of instances or custom volumes are marked with under one of the keys. */
-export async function markedTrash(reader: Reader, keys: readonly [string, string]): Promise<ReadonlySet<string>> {
+/** Ids of what is on its way there or back with an instance or a custom volume. */
+export async function markedTrash(reader: Reader): Promise<ReadonlySet<string>> {
+  const keys = [trashMark, untrashMark];
   const rows = await reader.all<{ value: string }>(
     `SELECT value FROM instances_config WHERE key IN (?, ?)
      UNION SELECT value FROM storage_volumes_config WHERE key IN (?, ?)`,

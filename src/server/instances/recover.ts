@@ -1,5 +1,6 @@
 import { findInstance, type InstanceRecord, listInstanceNames } from '#server/database/instances.ts';
 import { listSnapshotRows, type SnapshotRecord } from '#server/database/snapshots.ts';
+import { trashMark, untrashMark } from '#server/database/trash.ts';
 import { containerId } from '../paths.ts';
 import { expandInstance } from './check-instance.ts';
 import { deleteHeld } from './delete-instance.ts';
@@ -13,8 +14,8 @@ import { dropState } from './kept-state.ts';
 import { linkRoot, mountRoot } from './root-volume.ts';
 import { finishRestore, restoreMark } from './restore-snapshot.ts';
 import { finishSnapshotDelete, finishSnapshotRename, snapshotRenameMark } from './snapshots.ts';
-import { finishTrash, trashMark } from './trash-instance.ts';
-import { finishUntrash, untrashMark } from './untrash-instance.ts';
+import { finishTrash } from './trash-instance.ts';
+import { finishUntrash } from './untrash-instance.ts';
 import { bootId, bootMark, writeStopped } from './start-instance.ts';
 import { holdInstance } from './status.ts';
 

@@ -9,15 +9,13 @@ import {
   newTrashId,
   setTrashState,
   type TrashedInstance,
+  trashMark,
 } from '#server/database/trash.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { containerId, trashVolumeName } from '../paths.ts';
 import { deleteBackupFolder } from './backup-folder.ts';
 import { type ActionContext, instancePath, type InstanceServices } from './instance-services.ts';
 import { rootPool, rootVolume, unlinkRoot } from './root-volume.ts';
-
-/** Kept while an instance goes into the trash, so that a daemon that dies in it finishes it at its next start. */
-export const trashMark = 'volatile.trash.to';
 
 /** Puts a stopped instance with its snapshots into the trash, and returns its id there; the caller holds its lock. */
 export async function trashHeld(

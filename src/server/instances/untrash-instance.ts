@@ -9,7 +9,13 @@ import {
 } from '#server/database/instances.ts';
 import { insertSnapshot } from '#server/database/snapshots.ts';
 import { getVolume, updateVolume } from '#server/database/storage-volumes.ts';
-import { deleteTrashRow, setTrashState, type TrashContent, type TrashRecord } from '#server/database/trash.ts';
+import {
+  deleteTrashRow,
+  setTrashState,
+  type TrashContent,
+  type TrashRecord,
+  untrashMark,
+} from '#server/database/trash.ts';
 import { emitLifecycle } from '#server/events/event-bus.ts';
 import { missingVolatile } from '../devices/devices.ts';
 import { trashVolumeName } from '../paths.ts';
@@ -24,9 +30,6 @@ import { noteChange } from './note-change.ts';
 import { linkRoot, rootPool, rootVolume } from './root-volume.ts';
 import { isolatedRanges } from './start-instance.ts';
 import { holdInstance } from './status.ts';
-
-/** Kept while an instance comes out of the trash, so that a daemon that dies in it finishes it at its next start. */
-export const untrashMark = 'volatile.trash.from';
 
 type TrashedItem = TrashRecord & Extract<TrashContent, { readonly type: 'instance' }>;
 

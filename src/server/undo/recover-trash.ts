@@ -1,6 +1,4 @@
 import { deleteTrashRow, listTrashRows, markedTrash, setTrashState, type TrashRecord } from '../database/trash.ts';
-import { trashMark } from '../instances/trash-instance.ts';
-import { untrashMark } from '../instances/untrash-instance.ts';
 import { finishDelete, type TrashServices } from './empty-trash.ts';
 import { holdTrash, volumeOf } from './trash-items.ts';
 
@@ -11,7 +9,7 @@ import { holdTrash, volumeOf } from './trash-items.ts';
 export async function recoverTrash(services: TrashServices): Promise<void> {
   const { rows, marked } = await services.database.read(async reader => ({
     rows: await listTrashRows(reader),
-    marked: await markedTrash(reader, [trashMark, untrashMark]),
+    marked: await markedTrash(reader),
   }));
   for (const row of rows) {
     if (row.state === 'kept' || marked.has(row.uuid)) continue;

@@ -1,11 +1,12 @@
 import { listVolumeRecords, type VolumeRecord } from '../database/storage-volumes.ts';
 import { listVolumeSnapshots, type VolumeSnapshotRecord } from '../database/volume-snapshots.ts';
+import { trashMark, untrashMark } from '../database/trash.ts';
 import { finishDelete } from './delete-volume.ts';
 import { finishRename, renameMark } from './move-volume.ts';
 import { finishRefresh, refreshMark } from './refresh-volume.ts';
 import { finishSnapshotDelete, finishSnapshotRename } from './snapshots.ts';
-import { finishTrash, trashMark } from './trash-volume.ts';
-import { finishUntrash, untrashMark } from './untrash-volume.ts';
+import { finishTrash } from './trash-volume.ts';
+import { finishUntrash } from './untrash-volume.ts';
 import { holdVolume, type VolumeServices } from './volume.ts';
 
 /**

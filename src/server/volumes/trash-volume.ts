@@ -2,13 +2,17 @@ import { rm } from 'node:fs/promises';
 import { faultPoint } from '#base/fault-point.ts';
 import type { Transaction } from '../database/database.ts';
 import { deleteVolumeRow, patchVolumeConfig, type VolumeRecord } from '../database/storage-volumes.ts';
-import { deleteTrashRow, insertTrash, newTrashId, setTrashState, type TrashedVolume } from '../database/trash.ts';
+import {
+  deleteTrashRow,
+  insertTrash,
+  newTrashId,
+  setTrashState,
+  type TrashedVolume,
+  trashMark,
+} from '../database/trash.ts';
 import { listVolumeSnapshots } from '../database/volume-snapshots.ts';
 import { trashVolumeName } from '../paths.ts';
 import { type ActionContext, onDisk, type VolumeServices } from './volume.ts';
-
-/** Kept while a volume goes into the trash, so that a daemon that dies in it finishes it at its next start. */
-export const trashMark = 'volatile.trash.to';
 
 /** Makes the row of a volume's trash and marks the volume, in the transaction that found it unused. */
 export async function markForTrash(

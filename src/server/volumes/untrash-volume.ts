@@ -8,14 +8,11 @@ import {
   patchVolumeConfig,
   type VolumeRecord,
 } from '../database/storage-volumes.ts';
-import { deleteTrashRow, setTrashState, type TrashContent, type TrashRecord } from '../database/trash.ts';
+import { deleteTrashRow, setTrashState, type TrashContent, type TrashRecord, untrashMark } from '../database/trash.ts';
 import { insertVolumeSnapshot } from '../database/volume-snapshots.ts';
 import { trashVolumeName } from '../paths.ts';
 import { checkProject } from '../projects/check-project.ts';
 import { type ActionContext, checkVolumeName, holdVolume, onDisk, tell, type VolumeServices } from './volume.ts';
-
-/** Kept while a volume comes out of the trash, so that a daemon that dies in it finishes it at its next start. */
-export const untrashMark = 'volatile.trash.from';
 
 type TrashedItem = TrashRecord & Extract<TrashContent, { readonly type: 'volume' }>;
 
