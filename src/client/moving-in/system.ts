@@ -1,4 +1,4 @@
-import { hasControlCharacters } from '#base/names.ts';
+import { parseOsRelease } from '#base/os-release.ts';
 
 /** What system a tree holds, as far as its files tell. */
 export interface SystemFacts {
@@ -36,17 +36,6 @@ export function imageProperties({ osRelease, program }: SystemFacts): Readonly<R
   return Object.fromEntries(
     Object.entries(properties).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
   );
-}
-
-/** The lines of os-release(5): KEY=value, perhaps in quotes. */
-export function parseOsRelease(text: string): ReadonlyMap<string, string> {
-  const fields = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    const [, key, quoted = ''] = /^([A-Z_]{1,40})=(.*)$/.exec(line.trim()) ?? [];
-    const value = quoted.replace(/^(["'])(.*)\1$/, '$2').replace(/\\(["'$`\\])/g, '$1');
-    if (key !== undefined && value.length <= 200 && !hasControlCharacters(value)) fields.set(key, value);
-  }
-  return fields;
 }
 
 /** e_machine of elf(5) → the kernel's name, for programs of 32 (1) and 64 (2) bits. */

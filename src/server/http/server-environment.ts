@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname, release, version } from 'node:os';
 import type { ServerEnvironment } from '#api/server.ts';
+import { parseOsRelease } from '#base/os-release.ts';
 import { usableDrivers } from '#storage/drivers.ts';
 import { type LxcLibrary, lxcLibrary } from '../runtime/lxc-library.ts';
 import type { Services } from '../services.ts';
@@ -73,10 +74,10 @@ async function hostFacts(): Promise<HostFacts> {
     lxcLibrary(),
     usableDrivers(),
   ]);
-  const field = (name: string): string => new RegExp(`^${name}="?([^"\n]*)"?$`, 'm').exec(osRelease)?.[1] ?? '';
+  const os = parseOsRelease(osRelease);
   return {
-    osName: field('NAME') || version(),
-    osVersion: field('VERSION_ID'),
+    osName: os.get('NAME') || version(),
+    osVersion: os.get('VERSION_ID') ?? '',
     library,
     storage,
     kernelFeatures: kernelFeatures({ release: release(), seccompActions, fileSystems }),

@@ -1,5 +1,6 @@
 import { access, readFile } from 'node:fs/promises';
 import { ApiError } from '#api/error.ts';
+import { parseOsRelease } from '#base/os-release.ts';
 import { archiveOf, machineSources, type Archive } from './apt-sources.ts';
 import type { Recipe } from './recipe.ts';
 
@@ -29,11 +30,10 @@ export function mirrorProblem(mirror: string): string | undefined {
 }
 
 async function machineArchive(recipe: Recipe): Promise<Archive> {
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  const field = (name: string): string => new RegExp(`^${name}="?([^"\\n]*)`, 'm').exec(release)?.[1] ?? '';
+  const release = parseOsRelease(await readFile('/etc/os-release', 'utf8').catch(() => ''));
   const archive =
-    field('ID') === recipe.distribution
-      ? archiveOf(await machineSources(), recipe.distribution, field('VERSION_CODENAME'))
+    release.get('ID') === recipe.distribution
+      ? archiveOf(await machineSources(), recipe.distribution, release.get('VERSION_CODENAME') ?? '')
       : undefined;
   if (!archive)
     throw new ApiError(
